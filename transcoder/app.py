@@ -1,0 +1,197 @@
+"""Wiring only: settings become services, and the public functions get theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from transcoder import pipeline
+from transcoder import profile as profiles
+from transcoder.certificate import keys
+from transcoder.certificate import verify as verification
+from transcoder.certificate.remeasure import remeasure
+from transcoder.certificate.signer import PemSigner
+from transcoder.certificate.verify import Step, Verification
+from transcoder.errors import UsageError
+from transcoder.media.probe import probe as probe_media
+from transcoder.model import CaseFields, Delivery, Override, Progress, ProgressCallback, SourceInfo, ignore_progress
+from transcoder.profile import Profile
+from transcoder.report import html
+from transcoder.settings import Settings
+from transcoder.storage import local
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """Where the signing key comes from."""
+
+    folder: Path
+    created: bool
+    subject: str
+    certificate_sha256: str
+    self_issued: bool
+    valid_until: datetime
+    ca_file: Path
+
+
+def key_status(settings: Settings | None = None) -> KeyStatus:
+    """Make the self-issued key where there is none and none is named, and describe the one in use.
+
+    :raises CertificateError: where a named key cannot be used.
+    """
+    settings = settings or Settings()
+    created = settings.signer_key is None and keys.initialise(settings.keys_dir)
+    pair, ca_file = _load(settings)
+    return KeyStatus(
+        folder=settings.keys_dir,
+        created=created,
+        subject=pair.certificate.subject.rfc4514_string(),
+        certificate_sha256=keys.fingerprint(pair.certificate),
+        self_issued=keys.is_self_issued(pair.certificate),
+        valid_until=pair.certificate.not_valid_after_utc,
+        ca_file=ca_file,
+    )
+
+
+def _load(settings: Settings) -> tuple[keys.KeyPair, Path]:
+    if (settings.signer_key is None) != (settings.signer_cert is None):
+        raise UsageError(
+            "TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT belong together", hint="set both or neither"
+        )
+    if settings.signer_key is not None and settings.signer_cert is not None:
+        pair = keys.load_pair(settings.signer_key, settings.signer_cert, settings.signer_chain)
+        return pair, settings.signer_chain or settings.signer_cert
+    folder = settings.keys_dir
+    keys.initialise(folder)
+    pair = keys.load_pair(folder / keys.LEAF_KEY_FILE, folder / keys.LEAF_FILE, folder / keys.CA_FILE)
+    return pair, folder / keys.CA_FILE
+
+
+def services(out: Path, settings: Settings | None = None) -> pipeline.Services:
+    """Everything a job needs, for deliveries into ``out``.
+
+    :raises CertificateError: where the signing key cannot be used.
+    """
+    pair, _ = _load(settings or Settings())
+    return pipeline.Services(
+        store=local.LocalStore(out),
+        signer=PemSigner(pair),
+        anchors=pair.chain or (pair.certificate,),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def transcode(
+    source: Path | str,
+    *,
+    profile: Profile | str = "cps-twif-1mb",
+    out: Path | str,
+    cap_bytes: int | None = None,
+    case: CaseFields | None = None,
+    override: Override | None = None,
+    progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
+) -> Delivery:
+    """Deliver one video or picture under a transmission profile.
+
+    :param source: the master; it is opened read-only and hashed before and after.
+    :param profile: a profile, the name of a shipped one, or the path of a TOML file.
+    :param out: the folder for the delivery; it is made when needed, and nothing in it is overwritten.
+    :param cap_bytes: another cap than the profile's.
+    :param case: structured case fields for the certificate.
+    :param override: a named person's decision to accept a result below the floors.
+    :param progress: called with every progress event; an exception raised in it stops the work cleanly.
+    :returns: the published files, the verdict and the scores.
+    :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
+    :raises InputError: where the source is not usable.
+    :raises TranscodeError: any other failure; nothing is left behind.
+    """
+    loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
+    if cap_bytes is not None:
+        loaded = loaded.with_cap(cap_bytes)
+    request = pipeline.Request(
+        source=Path(source), profile=loaded, case=case or CaseFields(), override=override, progress=progress
+    )
+    return pipeline.transcode(request, services(Path(out), settings))
+
+
+def verify(
+    path: Path | str,
+    *,
+    source: Path | str | None = None,
+    ca: Path | str | None = None,
+    progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
+) -> list[Verification]:
+    """Verify every certificate that a path stands for.
+
+    :param path: a delivery's folder, one of its files, or a certificate.
+    :param source: the master, to measure again.
+    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :raises InputError: where no certificate belongs to the path.
+    :raises CertificateError: where ``ca`` cannot be read.
+    """
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(path), phase=phase, done=done, total=total))
+
+    def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
+        return remeasure(parsed, master, folder, tick)
+
+    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings())
+    return [
+        verification.verify(
+            certificate,
+            anchors=anchors,
+            source=Path(source) if source is not None else None,
+            measure=measure,
+        )
+        for certificate in verification.find_certificates(Path(path))
+    ]
+
+
+def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
+    if ca is not None:
+        return keys.load_certificates(ca)
+    own = [settings.signer_chain or settings.signer_cert, settings.keys_dir / keys.CA_FILE]
+    return [certificate for path in own if path is not None and path.exists() for certificate in keys.load_certificates(path)]
+
+
+def inspect(path: Path | str) -> SourceInfo:
+    """Describe a source: hash, container, streams, timing, or the picture's properties.
+
+    :raises InputError: where it is not media.
+    """
+    admitted = local.admit(Path(path))
+    return probe_media(Path(path), sha256=admitted.sha256)
+
+
+def render_report(certificate: Path | str, *, out: Path | str, source: Path | str | None = None,
+                  ca: Path | str | None = None) -> Path:  # fmt: skip
+    """Render the report of a certificate again, after verifying it; pictures need the source.
+
+    :raises CertificateError: where the certificate does not verify.
+    :raises StorageError: where ``out`` exists.
+    """
+    from transcoder.report.again import render_again
+
+    results = verify(certificate, ca=ca)
+    result = results[0]
+    return render_again(result, Path(out), Path(source) if source is not None else None)
+
+
+def expand(paths: Iterable[Path]) -> list[Path]:
+    """Files that a list of files and folders stands for; folders give their own files, sorted, not hidden ones."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+__all__ = ["KeyStatus", "expand", "html", "inspect", "key_status", "render_report", "services", "transcode", "verify"]

@@ -1,0 +1,48 @@
+"""The signer seam, and what a signature tells about its maker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cryptography import x509
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerIdentity:
+    """Who signs, as the certificate states it."""
+
+    subject: str
+    certificate_sha256: str
+    self_issued: bool
+    """True for the key pair this tool made for itself: it proves integrity, not who is behind it."""
+
+
+class Signer(Protocol):
+    """Makes detached CMS signatures (RFC 5652, ECDSA P-256 with SHA-256)."""
+
+    @property
+    def identity(self) -> SignerIdentity:
+        """Who signs."""
+        ...
+
+    def sign(self, content: bytes) -> bytes:
+        """A detached CMS signature in DER.
+
+        :raises CertificateError: where the key cannot be used.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureFacts:
+    """What a verified signature says."""
+
+    subject: str
+    issuer: str
+    certificate_sha256: str
+    signed_at: datetime
+    chain: tuple[x509.Certificate, ...]
+    """Leaf first, as far as the signature carries it."""
+    self_issued: bool

@@ -1,0 +1,155 @@
+"""Steps 8 and 9 of a verification: measure again, and let an independent implementation judge samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from transcoder.certificate.verify import TOLERANCE, Outcome, Step, offset_of
+from transcoder.errors import CertificateError, TranscodeError
+from transcoder.media import frames, stills
+from transcoder.media.probe import probe
+from transcoder.media.reader import TimedFrame, read_frames
+from transcoder.metrics import measure
+from transcoder.metrics.ssim import mean, ssim_map
+from transcoder.model import Fidelity, SourceInfo
+
+SAMPLES = 8
+ORACLE_BOUND = 0.04
+"""How far scikit-image's Gaussian SSIM may lie from ours on one frame (measured in tests: under 0.03)."""
+Tick = Callable[[str, int, int | None], None]
+_TITLE_8 = "measuring again gives the same scores"
+_TITLE_9 = "an independent implementation agrees"
+
+
+def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) -> list[Step]:
+    """Steps 8 and 9 for a verified certificate and its master."""
+    predicate = parsed["predicate"]
+    recorded = predicate["fidelity"]
+    if not predicate["files"]:
+        return [_step(8, _TITLE_8, Outcome.SKIPPED, "a refusal delivers no file"),
+                _step(9, _TITLE_9, Outcome.SKIPPED, "a refusal delivers no file")]  # fmt: skip
+    output = folder / predicate["files"][0]["name"]
+    if recorded is None and predicate["verdict"] == "identical":
+        same = predicate["files"][0]["sha256"] == predicate["source"]["sha256"]
+        outcome = Outcome.PASSED if same else Outcome.FAILED
+        return [_step(8, _TITLE_8, outcome, "the bytes are the master's"),
+                _step(9, _TITLE_9, Outcome.SKIPPED, "nothing to measure")]  # fmt: skip
+    try:
+        info = probe(source, sha256=predicate["source"]["sha256"])
+        offset = offset_of(parsed)
+        fidelity = _measure(info, output, offset, tick)
+        first = _compare(recorded, fidelity, predicate["verdict"])
+        return [first, _oracle(info, output, offset, fidelity)]
+    except TranscodeError as error:
+        return [_step(8, _TITLE_8, Outcome.FAILED, str(error)),
+                _step(9, _TITLE_9, Outcome.SKIPPED, "needs step 8")]  # fmt: skip
+
+
+def _step(number: int, title: str, outcome: Outcome, detail: str) -> Step:
+    return Step(number=number, title=title, outcome=outcome, detail=detail)
+
+
+def _measure(info: SourceInfo, output: Path, offset: Fraction, tick: Tick) -> Fidelity:
+    if info.video is not None:
+        return measure.measure_video(info.path, info.video, output, offset, tick).fidelity
+    return measure.measure_still(info.path, output).fidelity
+
+
+def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) -> Step:
+    if recorded is None:
+        worst = min(score.minimum for score in fidelity.scores if score.metric == "ssim")
+        outcome = Outcome.PASSED if verdict == "lossless" and worst >= 1 - 1e-6 else Outcome.FAILED
+        return _step(8, _TITLE_8, outcome, f"{fidelity.frames} frame(s), every sample equal (lowest SSIM {worst:.6f})")
+    if recorded["frames"] != fidelity.frames:
+        raise CertificateError(f"{fidelity.frames} frames measured, {recorded['frames']} certified")
+    largest, where = 0.0, ""
+    for entry in recorded["scores"]:
+        score = fidelity.score(entry["region"], entry["plane"], entry["metric"])
+        scale = 1.0 if entry["metric"] == "ssim" else 100.0
+        for value, certified in ((score.mean, entry["mean"]), (score.p1, entry["p1"]), (score.minimum, entry["min"])):
+            if abs(value - certified) / scale > largest:
+                largest, where = abs(value - certified) / scale, f"{entry['metric']} {entry['region']} {entry['plane']}"
+    outcome = Outcome.PASSED if largest <= TOLERANCE else Outcome.FAILED
+    detail = f"{fidelity.frames} frame(s) agree within {max(largest, 1e-6):.6f} (allowed {TOLERANCE})"
+    if outcome is Outcome.FAILED:
+        detail = f"{where} differs by {largest:.6f}, more than the allowed {TOLERANCE}"
+    return _step(8, _TITLE_8, outcome, detail)
+
+
+def _oracle(info: SourceInfo, output: Path, offset: Fraction, fidelity: Fidelity) -> Step:
+    """scikit-image's structural_similarity (Gaussian weights, sigma 1.5, as Wang et al. 2004) on samples."""
+    pairs = _sample_still(info, output) if info.video is None else _sample_video(info, output, fidelity)
+    ours, theirs = [], []
+    for before, after in pairs:
+        ours.append(mean(ssim_map(before, after)[0]))
+        theirs.append(reference_ssim(before, after))
+    if not ours:
+        return _step(9, _TITLE_9, Outcome.SKIPPED, "the picture is smaller than the reference's window")
+    largest = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
+    outcome = Outcome.PASSED if largest <= ORACLE_BOUND else Outcome.FAILED
+    detail = (
+        f"scikit-image on {len(ours)} frame(s): mean {np.mean(theirs):.4f}, ours {np.mean(ours):.4f}, "
+        f"largest difference {largest:.4f} (allowed {ORACLE_BOUND})"
+    )
+    return _step(9, _TITLE_9, outcome, detail)
+
+
+def reference_ssim(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
+    """scikit-image's SSIM of two luma planes of shape (height, width), uint8."""
+    from skimage.metrics import structural_similarity
+
+    value: float = structural_similarity(
+        before, after, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    return float(value)
+
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def _sample_still(info: SourceInfo, output: Path) -> list[Pair]:
+    before, _ = stills.as_rgb(stills.load(info.path))
+    after, _ = stills.as_rgb(stills.load(output))
+    return _large_enough([(_luma(before), _luma(after))])
+
+
+def _luma(image: Image.Image) -> NDArray[np.uint8]:
+    return stills.ycbcr_planes(image)[0]
+
+
+def _sample_video(info: SourceInfo, output: Path, fidelity: Fidelity) -> list[Pair]:
+    """Evenly spaced frames, and the worst one."""
+    assert info.video is not None
+    worst = min(range(fidelity.frames), key=fidelity.ssim_y.__getitem__)
+    step = max(1, fidelity.frames // SAMPLES)
+    wanted = {*range(0, fidelity.frames, step), worst}
+    track = probe(output, sha256="").video
+    assert track is not None
+    full = info.video.color_range == frames.FULL_RANGE
+    pairs: list[Pair] = []
+    originals, copies = read_frames(info.path, info.video), read_frames(output, track)
+    for number, (original, copy) in enumerate(zip(originals, copies, strict=False)):
+        if number in wanted:
+            pairs.append((_frame_luma(original, full), _frame_luma(copy, full)))
+    return _large_enough(pairs)
+
+
+def _frame_luma(timed: TimedFrame, full_range: bool) -> NDArray[np.uint8]:
+    layout = frames.layout_of(timed.frame.format.name)
+    eight_bits = layout is not None and layout.bit_depth == 8
+    frame = timed.frame if eight_bits else frames.convert(timed.frame, "yuv444p", full_range=full_range)
+    return np.array(frames.planes_of(frame)[0], dtype=np.uint8)
+
+
+def _large_enough(pairs: list[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if min(pair[0].shape) >= 11]
+
+
+__all__ = ["ORACLE_BOUND", "reference_ssim", "remeasure"]

@@ -1,0 +1,120 @@
+"""Audio beside re-encoded video: the same packets where allowed and small enough, else AAC."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.audio.frame
+import av.audio.stream
+import av.error
+
+from transcoder.encode.base import EncodeJob
+from transcoder.errors import EncodeError
+from transcoder.media.containers import library_errors, open_input
+from transcoder.media.writer import AudioFeed, open_output
+from transcoder.model import AudioTrack, Fate, ItemFate
+
+IN_CONTAINER = {
+    "mp4": frozenset(("aac", "mp3", "opus", "ac3", "flac")),
+    "mov": frozenset(("aac", "mp3", "ac3", "pcm_s16le")),
+    "mkv": frozenset(("aac", "mp3", "opus", "ac3", "flac", "pcm_s16le")),
+}
+_AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+
+def may_copy(track: AudioTrack, job: EncodeJob, container: str) -> bool:
+    """True where the codec is allowed, the container holds it, and it leaves the picture its share of the cap."""
+    rules = job.profile.audio
+    return (
+        track.codec in rules.codecs
+        and track.codec in IN_CONTAINER[container]
+        and track.payload_bytes <= rules.max_share * job.cap_bytes
+    )
+
+
+def aac_bitrate_bps(track: AudioTrack, job: EncodeJob) -> int:
+    """The AAC rate: the share of the cap over the duration, within the profile's bounds and the source's rate."""
+    rules = job.profile.audio
+    duration = max(track.duration_s, Fraction(1, 10))
+    by_share = rules.max_share * job.cap_bytes * 8 / float(duration)
+    # More than the source's own rate cannot bring anything back.
+    own = track.payload_bytes * 8 / float(duration)
+    return int(max(rules.min_bitrate_bps, min(by_share, rules.max_bitrate_bps, own)))
+
+
+def prepare(job: EncodeJob, container: str) -> tuple[AudioFeed | None, tuple[ItemFate, ...]]:
+    """The audio to put beside the video, made once for a job, and what became of every audio track.
+
+    :raises EncodeError: where the audio cannot be encoded.
+    """
+    tracks = job.source.audio
+    if not tracks:
+        return None, ()
+    track = max(tracks, key=lambda item: (item.channels, item.payload_bytes))
+    fates = [
+        ItemFate(item=f"audio track {other.index} ({other.codec})", fate=Fate.LOST, note="one audio track is delivered")
+        for other in tracks
+        if other is not track
+    ]
+    label = f"audio track {track.index} ({track.codec}, {track.sample_rate_hz} Hz, {track.channels} ch)"
+    if may_copy(track, job, container):
+        fates.append(ItemFate(item=label, fate=Fate.KEPT, note="packets copied unchanged"))
+        return AudioFeed(job.source.path, track.index, track.payload_bytes, track.start_s), tuple(fates)
+    rate = aac_bitrate_bps(track, job)
+    target = job.workdir / "audio.mp4"
+    with library_errors("encoding the audio", job.source.path):
+        size = _encode_aac(job, track, rate, target)
+    if not size:
+        fates.append(ItemFate(item=label, fate=Fate.LOST, note="no sample of it can be decoded"))
+        return None, tuple(fates)
+    fates.append(ItemFate(item=label, fate=Fate.CONVERTED, note=f"AAC at {rate} bit/s"))
+    return AudioFeed(target, 0, size, track.start_s), tuple(fates)
+
+
+def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Path) -> int:
+    """Write AAC with the source's timestamps; returns the payload's size in bytes, 0 where nothing decodes."""
+    sample_rate = min((rate for rate in _AAC_RATES_HZ if rate >= track.sample_rate_hz), default=48000)
+    layout = "stereo" if track.channels >= 2 else "mono"
+    total = 0
+    with open_input(job.source.path) as source, open_output(target, "mp4") as output:
+        stream = output.add_stream("aac", rate=sample_rate, layout=layout)
+        stream.codec_context.bit_rate = bitrate_bps
+        context = stream.codec_context
+        context.time_base = Fraction(1, sample_rate)
+        resampler = av.AudioResampler(format="fltp", layout=layout, rate=sample_rate, frame_size=1024)
+        start = round(track.start_s * sample_rate)
+        written = 0
+
+        def put(frame: av.audio.frame.AudioFrame | None) -> None:
+            nonlocal written, total
+            for piece in resampler.resample(frame):
+                # Sample counts are the clock: gaps in the source were filled or cut by the resampler.
+                piece.pts, piece.time_base = start + written, Fraction(1, sample_rate)
+                written += piece.samples
+                for packet in context.encode(piece):
+                    packet.stream = stream
+                    total += packet.size
+                    output.mux_one(packet)
+
+        wanted = source.streams[track.index]
+        for packet in source.demux(wanted):
+            try:
+                frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                continue
+            for frame in frames:
+                if isinstance(frame, av.audio.frame.AudioFrame):
+                    put(frame)
+            job.tick("audio", written, None)
+        if not written:
+            return 0
+        put(None)
+        for packet in context.encode(None):
+            packet.stream = stream
+            total += packet.size
+            output.mux_one(packet)
+    if total > job.cap_bytes:
+        raise EncodeError("the audio alone is larger than the cap", where=job.source.path.name)
+    return total

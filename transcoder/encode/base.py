@@ -1,0 +1,44 @@
+"""What every encoder is: one method that turns a job and a spec into a file in the work folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from transcoder.errors import Cancelled
+from transcoder.model import Encoded, EncodeSpec, SourceInfo
+from transcoder.profile import Profile
+
+Tick = Callable[[str, int, int | None], None]
+"""Called as ``tick(phase, done, total)``; may raise ``Cancelled`` to stop the work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeJob:
+    """What stays the same over all attempts at one source."""
+
+    source: SourceInfo
+    profile: Profile
+    cap_bytes: int
+    """The largest file allowed on disk (the profile's cap after transfer encoding)."""
+    workdir: Path
+    tick: Tick
+
+
+class Encoder(Protocol):
+    """Makes one file. Instances live for one job and may keep what later attempts can use again."""
+
+    def __init__(self, job: EncodeJob) -> None: ...
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        """Write a file in ``job.workdir``.
+
+        :raises EncodeError: where the codec or muxer fails.
+        :raises Cancelled: where the caller asked to stop.
+        """
+        ...
+
+
+__all__ = ["Cancelled", "EncodeJob", "Encoder", "Tick"]

@@ -1,0 +1,31 @@
+"""H.264 with x264 in two passes.
+
+Psychovisual optimisation is off: it adds energy that was never recorded. Long groups of pictures pay on
+static cameras. A quantiser floor keeps tiny clips from growing to fill a large cap with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from transcoder.encode.base import EncodeJob
+from transcoder.encode.video import Codec, VideoReEncode
+from transcoder.model import Value
+
+X264_PARAMETERS = "psy=0:aq-mode=1:keyint=600:qpmin=10"
+
+
+def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:
+    """x264's options for one pass."""
+    return {"preset": str(settings["preset"]), "stats": str(statistics), "x264-params": X264_PARAMETERS}
+
+
+class H264(VideoReEncode):
+    """libx264, High profile by what is used."""
+
+    def __init__(self, job: EncodeJob) -> None:
+        super().__init__(
+            job,
+            Codec(encoder="libx264", two_pass=True, options=options, uses_pass_flags=True, keeps_j_formats=True),
+        )

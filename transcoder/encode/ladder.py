@@ -1,0 +1,219 @@
+"""The ladder: which rungs apply to a source under a profile, least harm first, and why others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from transcoder.encode import audio, fates
+from transcoder.encode.av1 import Av1
+from transcoder.encode.base import EncodeJob, Encoder
+from transcoder.encode.h264 import H264
+from transcoder.encode.hevc import Hevc
+from transcoder.encode.rewrap import Rewrap
+from transcoder.encode.still import LossyStill
+from transcoder.encode.still_lossless import LosslessStill
+from transcoder.encode.unchanged import Unchanged
+from transcoder.media import frames
+from transcoder.model import Knob, Rung, RungName, SourceInfo, Value
+from transcoder.profile import Profile
+
+ENCODERS: Mapping[str, Callable[[EncodeJob], Encoder]] = {
+    "copy": Unchanged,
+    "remux": Rewrap,
+    "jpeg-recode": LosslessStill,
+    "png-recode": LosslessStill,
+    "h264": H264,
+    "hevc": Hevc,
+    "av1": Av1,
+    "jpeg": LossyStill,
+    "webp": LossyStill,
+    "avif": LossyStill,
+}
+
+_CONTAINER_OF = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "mkv"}
+_EXTENSIONS = {"jpeg": "jpg"}
+_MUX_BYTES_PER_FRAME = 12
+"""What MP4 needs at the least for one frame's size, time and chunk, before any picture."""
+FIRST_AIM = 0.99
+"""First attempt at a byte target; two passes land within about 1 % on clips of tens of seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rungs to try in order, and the ones that do not apply with the reason."""
+
+    rungs: tuple[Rung, ...]
+    skipped: tuple[tuple[RungName, str], ...]
+
+
+def plan_ladder(source: SourceInfo, profile: Profile, cap_bytes: int) -> Plan:
+    """The ladder for one source.
+
+    :param cap_bytes: the largest file allowed on disk.
+    """
+    rungs: list[Rung] = []
+    skipped: list[tuple[RungName, str]] = []
+    planner = _still_rungs if source.still is not None else _video_rungs
+    for item in planner(source, profile, cap_bytes):
+        if isinstance(item, Rung):
+            rungs.append(item)
+        else:
+            skipped.append(item)
+    allowed = profile.fallback
+    skipped += [(rung.name, "the profile does not list this rung") for rung in rungs if rung.name not in allowed]
+    # Least harm first, in the profile's own order; rungs of one name keep their order of preference.
+    rungs = sorted((rung for rung in rungs if rung.name in allowed), key=lambda rung: allowed.index(rung.name))
+    return Plan(tuple(rungs), tuple(skipped))
+
+
+Item = Rung | tuple[RungName, str]
+
+
+def _video_rungs(source: SourceInfo, profile: Profile, cap: int) -> Iterator[Item]:
+    video = source.video
+    assert video is not None
+    container = _own_container(source)
+    stream_fault = _not_playable(source, profile)
+    if source.bytes > cap:
+        yield RungName.UNCHANGED, f"{source.bytes} bytes are over the cap of {cap}"
+    elif container not in profile.video.containers:
+        yield RungName.UNCHANGED, f"the container {source.container.split(',')[0]} is not allowed"
+    elif stream_fault:
+        yield RungName.UNCHANGED, stream_fault
+    else:
+        extension = source.path.suffix.lstrip(".").lower() or container
+        yield Rung(name=RungName.UNCHANGED, encoder="copy", extension=extension, fates=fates.unchanged(source))
+
+    payload = video.payload_bytes + sum(track.payload_bytes for track in source.audio)
+    holders = [name for name in profile.video.containers if _fits(source, name)]
+    if stream_fault:
+        yield RungName.REWRAP, stream_fault
+    elif video.timing != "container":
+        yield RungName.REWRAP, "the source stores no presentation timestamps to copy"
+    elif payload > cap:
+        yield RungName.REWRAP, f"the compressed streams alone are {payload} bytes, over the cap of {cap}"
+    elif not holders:
+        yield RungName.REWRAP, "no allowed container takes its audio"
+    else:
+        yield Rung(
+            name=RungName.REWRAP,
+            encoder="remux",
+            extension=holders[0],
+            settings={"container": holders[0]},
+            fates=fates.rewrap(source),
+        )
+    yield RungName.LOSSLESS, "there is no lossless way to make a video smaller that players open"
+
+    if video.frames * _MUX_BYTES_PER_FRAME > cap:
+        yield RungName.RE_ENCODE, f"the index of {video.frames} frames alone is over the cap of {cap} bytes"
+        return
+    pixel_format = fates.pixel_format_for(video, profile)
+    for codec in profile.video.codecs:
+        settings: dict[str, Value] = {
+            "container": profile.video.containers[0],
+            "preset": profile.video.preset,
+            "pixel_format": pixel_format,
+        }
+        yield Rung(
+            name=RungName.RE_ENCODE,
+            encoder=codec,
+            extension=profile.video.containers[0],
+            settings=settings,
+            knob=Knob(
+                name="target_bytes", low=cap * 0.05, high=cap * 1.05, start=cap * FIRST_AIM,
+                integer=False, proportional=True,
+            ),
+            fates=fates.re_encode_video(source, codec, pixel_format),
+        )  # fmt: skip
+
+
+def _own_container(source: SourceInfo) -> str:
+    name = _CONTAINER_OF.get(source.container, source.container)
+    if name == "mp4" and source.metadata.get("major_brand", "").strip() == "qt":
+        return "mov"
+    return name
+
+
+def _not_playable(source: SourceInfo, profile: Profile) -> str:
+    """Why the streams, as they are, are not what the receiver plays; empty where they are."""
+    video = source.video
+    assert video is not None
+    if video.codec not in profile.video.codecs:
+        return f"the video codec {video.codec} is not allowed"
+    if frames.without_range(video.pixel_format) not in profile.video.pixel_formats:
+        return f"the pixel format {video.pixel_format} is not allowed"
+    for track in source.audio:
+        if track.codec not in profile.audio.codecs:
+            return f"the audio codec {track.codec} is not allowed"
+    return ""
+
+
+def _fits(source: SourceInfo, container: str) -> bool:
+    return all(track.codec in audio.IN_CONTAINER[container] for track in source.audio)
+
+
+def _still_rungs(source: SourceInfo, profile: Profile, cap: int) -> Iterator[Item]:
+    still = source.still
+    assert still is not None
+    formats = profile.still.formats
+    if source.bytes > cap:
+        yield RungName.UNCHANGED, f"{source.bytes} bytes are over the cap of {cap}"
+    elif still.format not in formats:
+        yield RungName.UNCHANGED, f"the format {still.format} is not allowed"
+    else:
+        extension = source.path.suffix.lstrip(".").lower() or still.format
+        yield Rung(name=RungName.UNCHANGED, encoder="copy", extension=extension, fates=fates.unchanged(source))
+
+    pages = f"the file holds {still.pages} pages or pictures, and the allowed formats hold one"
+    several = still.pages > 1 and still.format != "jpeg"  # a JPEG's further pictures are views of the same scene
+    recode = _lossless_encoder(source, formats)
+    if several:
+        yield RungName.LOSSLESS, pages
+        yield RungName.RE_ENCODE, pages
+        return
+    if recode is None:
+        yield RungName.LOSSLESS, f"no lossless way from {still.format} ({still.mode}) to an allowed format"
+    else:
+        encoder, extension = recode
+        yield Rung(
+            name=RungName.LOSSLESS, encoder=encoder, extension=extension, fates=fates.still(source, lossless=True)
+        )
+    for name in formats:
+        yield from _lossy_rungs(source, name)
+
+
+def _lossless_encoder(source: SourceInfo, formats: tuple[str, ...]) -> tuple[str, str] | None:
+    still = source.still
+    assert still is not None
+    if still.format == "jpeg":
+        return ("jpeg-recode", "jpg") if "jpeg" in formats else None
+    if "png" not in formats or still.mode in ("CMYK", "LAB", "YCbCr", "F", "I"):
+        return None
+    if still.format in ("png", "bmp", "tiff", "gif", "ppm", "tga", "pcx", "ico"):
+        deep_colour = still.bit_depth > 8 and still.mode not in ("I;16", "I;16B", "I;16L")
+        return None if deep_colour and still.format != "png" else ("png-recode", "png")
+    return None
+
+
+def _lossy_rungs(source: SourceInfo, name: str) -> Iterator[Rung]:
+    still = source.still
+    assert still is not None
+    samplings: tuple[str | None, ...] = (None,)
+    if name in ("jpeg", "avif") and still.mode not in ("L", "1", "I;16", "I;16B", "I", "F"):
+        # A source that has no finer chroma gains nothing from 4:4:4 and pays for it.
+        samplings = ("4:2:0",) if still.subsampling == "4:2:0" else ("4:4:4", "4:2:0")
+    if name == "png":
+        return
+    for sampling in samplings:
+        settings: dict[str, Value] = {"format": name} | ({"subsampling": sampling} if sampling else {})
+        if name == "avif" and sampling is None:
+            settings["subsampling"] = "4:0:0" if still.mode == "L" else "4:2:0"
+        yield Rung(
+            name=RungName.RE_ENCODE,
+            encoder=name,
+            extension=_EXTENSIONS.get(name, name),
+            settings=settings,
+            knob=Knob(name="quality", low=5, high=96, start=75, integer=True, proportional=False),
+            fates=fates.still(source, lossless=False),
+        )

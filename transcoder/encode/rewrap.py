@@ -1,0 +1,137 @@
+"""Rewrap: the compressed packets move into a container the receiver opens, and nothing else changes.
+
+Proof: every packet of every copied stream is read back from the output and its SHA-256 compared, and so
+is every timestamp.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av.bitstream
+import av.packet
+
+from transcoder.encode.base import EncodeJob
+from transcoder.errors import EncodeError
+from transcoder.media.containers import library_errors, open_input
+from transcoder.media.writer import open_output, timing_offset
+from transcoder.model import Encoded, EncodeSpec
+
+_ANNEX_B = frozenset(("mpegts", "mpeg", "h264", "hevc", "dhav", "mpegtsraw"))
+
+
+class Rewrap:
+    """Stream copy of the chosen video and its audio."""
+
+    def __init__(self, job: EncodeJob) -> None:
+        self._job = job
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        """:raises EncodeError: where the container does not take the packets, or the proof fails."""
+        source, video = self._job.source, self._job.source.video
+        assert video is not None
+        target = self._job.workdir / f"rewrap.{spec.rung.extension}"
+        container = str(spec.rung.settings["container"])
+        indexes = [video.index, *(track.index for track in source.audio)]
+        audio_start = min((track.start_s for track in source.audio), default=None)
+        offset = timing_offset(video, audio_start)
+        with library_errors("rewrapping", source.path):
+            self._copy(target, container, indexes, offset)
+            self._prove(target, indexes, offset)
+        return Encoded(
+            path=target,
+            bytes=target.stat().st_size,
+            settings={"container": container},
+            lossless_proof="sha256 of every packet and every timestamp equal the source's",
+            fates=spec.rung.fates,
+            timing_offset_s=offset,
+        )
+
+    def _copy(self, target: Path, container: str, indexes: Sequence[int], offset: Fraction) -> None:
+        source, video = self._job.source, self._job.source.video
+        assert video is not None
+        with open_input(source.path) as inputs, open_output(target, container) as output:
+            streams = {}
+            for index in indexes:
+                template = inputs.streams[index]
+                stream = output.add_stream_from_template(template)
+                if index == video.index:
+                    if video.display_matrix is not None:
+                        stream.set_display_matrix(video.display_matrix)  # type: ignore[attr-defined]
+                    elif video.rotation_deg:
+                        stream.set_display_rotation(video.rotation_deg)  # type: ignore[attr-defined]
+                streams[index] = stream
+            done = 0
+            for packet in inputs.demux([inputs.streams[index] for index in indexes]):
+                if not packet.size:
+                    continue
+                if packet.dts is None and packet.pts is None:
+                    raise EncodeError("packets carry no timestamps, so a copy would have to invent them")
+                shift = round(offset / packet.time_base)
+                packet.pts = None if packet.pts is None else packet.pts - shift
+                packet.dts = None if packet.dts is None else packet.dts - shift
+                packet.stream = streams[packet.stream_index]
+                output.mux_one(packet)
+                done += 1
+                if done % 256 == 0:
+                    self._job.tick("rewrap", done, None)
+
+    def _prove(self, target: Path, indexes: Sequence[int], offset: Fraction) -> None:
+        source = self._job.source
+        originals = [_fingerprints(source.path, index, offset) for index in indexes]
+        copies = [_fingerprints(target, position, Fraction(0)) for position in range(len(indexes))]
+        for index, original, copy in zip(indexes, originals, copies, strict=True):
+            if [item[0] for item in original] != [item[0] for item in copy]:
+                raise EncodeError(f"stream {index} does not survive the rewrap packet for packet")
+            worst = max((abs(a[1] - b[1]) - max(a[2], b[2]) for a, b in zip(original, copy, strict=True)), default=0)
+            if worst > 0:
+                raise EncodeError(f"timestamps of stream {index} shift in the rewrap")
+
+
+def _fingerprints(path: Path, index: int, offset: Fraction) -> list[tuple[bytes, Fraction, Fraction]]:
+    """For each packet: sha256 of its payload in one framing, its timestamp and the length of one tick."""
+    items = []
+    with open_input(path) as container:
+        stream = container.streams[index]
+        normalise = _payload_reader(stream.codec_context.codec.canonical_name if stream.codec_context else "")
+        for packet in container.demux(stream):
+            if packet.size:
+                stamp = packet.pts if packet.pts is not None else packet.dts
+                time = Fraction(0) if stamp is None else stamp * packet.time_base - offset
+                items.append((hashlib.sha256(normalise(bytes(packet))).digest(), time, packet.time_base))
+    return items
+
+
+def _payload_reader(codec: str) -> Callable[[bytes], bytes]:
+    """H.264 and HEVC units are framed by start codes or by lengths; compare the units, not the framing.
+
+    Parameter sets and delimiters are left out: MP4 stores them once in its header.
+    """
+    if codec == "h264":
+        return lambda data: b"".join(u for u in _units(data) if u and (u[0] & 0x1F) not in (7, 8, 9))
+    if codec == "hevc":
+        return lambda data: b"".join(u for u in _units(data) if u and ((u[0] >> 1) & 0x3F) not in (32, 33, 34, 35))
+    if codec == "aac":
+        return lambda data: data[7:] if data[:1] == b"\xff" and len(data) > 7 and data[1] & 0xF6 == 0xF0 else data
+    return lambda data: data
+
+
+def _units(data: bytes) -> list[bytes]:
+    """The network abstraction layer units of one packet, whichever framing it uses."""
+    if data[:3] == b"\0\0\1" or data[:4] == b"\0\0\0\1":
+        units = []
+        start = data.find(b"\0\0\1")
+        while start >= 0:
+            end = data.find(b"\0\0\1", start + 3)
+            units.append(data[start + 3 : end if end >= 0 else len(data)].rstrip(b"\0"))
+            start = end
+        return units
+    units, position = [], 0
+    while position + 4 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        units.append(data[position + 4 : position + 4 + length].rstrip(b"\0"))
+        position += 4 + length
+    return units

@@ -1,0 +1,31 @@
+"""The best delivery of all: the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+
+from transcoder.encode.base import EncodeJob
+from transcoder.errors import StorageError
+from transcoder.model import Encoded, EncodeSpec
+
+
+class Unchanged:
+    """Copies the source byte for byte; the hash is compared when the delivery is published."""
+
+    def __init__(self, job: EncodeJob) -> None:
+        self._job = job
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        """:raises StorageError: where the copy cannot be written."""
+        target = self._job.workdir / f"unchanged.{spec.rung.extension}"
+        try:
+            shutil.copyfile(self._job.source.path, target)
+        except OSError as error:
+            raise StorageError(f"cannot copy the source: {error.strerror}", where=str(target.parent)) from None
+        return Encoded(
+            path=target,
+            bytes=target.stat().st_size,
+            settings={},
+            lossless_proof="sha256 of the output equals the source's",
+            fates=spec.rung.fates,
+        )

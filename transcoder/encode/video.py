@@ -1,0 +1,188 @@
+"""Re-encoding a video: all frames, full size, original timestamps, filled to a byte target.
+
+One class runs every codec; what differs between them is a ``Codec`` value (options per pass and what the
+encoder can do). The knob is the size of the finished file in bytes: the rate follows from what the
+container really costs, learned by muxing the first pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av.codec.context
+import av.video.frame
+
+from transcoder.encode import audio
+from transcoder.encode.base import EncodeJob
+from transcoder.media import frames
+from transcoder.media.containers import library_errors
+from transcoder.media.reader import TimedFrame, nominal_step, read_frames
+from transcoder.media.writer import AudioFeed, VideoWriter, timing_offset
+from transcoder.model import Encoded, EncodeSpec, ItemFate, Value, VideoTrack
+
+THREADS = 4
+"""Fixed, not "as many as there are cores": x264's output depends on it, and evidence must be repeatable."""
+_RATE_REUSE = 2.0
+"""First-pass statistics serve other rates too, but beyond this factor the choices differ (frame types, references)."""
+_OVERHEAD_BYTES_PER_FRAME = 16
+"""A guess for encoders with one pass only; after the first attempt the real figure is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """What one codec needs from this module."""
+
+    encoder: str
+    """FFmpeg's name."""
+    two_pass: bool
+    options: Callable[[Mapping[str, Value], int, Path], dict[str, str]]
+    """``options(settings, pass_number, statistics_file)``; pass 0 means the only pass."""
+    uses_pass_flags: bool = False
+    keeps_j_formats: bool = False
+    """True where full-range input is named ``yuvj420p``; else the range is declared beside a plain format."""
+
+
+class VideoReEncode:
+    """Encodes one source with one codec; statistics and audio are made once and used for every attempt."""
+
+    def __init__(self, job: EncodeJob, codec: Codec) -> None:
+        self._job = job
+        self._codec = codec
+        track = job.source.video
+        assert track is not None
+        self._track: VideoTrack = track
+        self._audio: tuple[AudioFeed | None, tuple[ItemFate, ...]] | None = None
+        self._overhead: int | None = None
+        self._first_pass_bps: int | None = None
+        self._count = 0
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        """Encode to about ``spec.knob_value`` bytes.
+
+        :raises EncodeError: where decoder, encoder or muxer fails.
+        """
+        assert spec.knob_value is not None
+        settings = spec.rung.settings
+        container = str(settings["container"])
+        if self._audio is None:
+            self._audio = audio.prepare(self._job, container)
+        feed, audio_fates = self._audio
+        offset = timing_offset(self._track, feed.start_s if feed else None)
+        bitrate = self._bitrate(spec.knob_value, feed)
+        with library_errors("encoding", self._job.source.path):
+            if self._codec.two_pass and self._stale(bitrate):
+                analysis, video_bytes, _ = self._run(1, bitrate, settings, container, feed, offset)
+                self._learn_overhead(analysis, video_bytes, feed)
+                analysis.unlink()
+                self._first_pass_bps = bitrate
+                bitrate = self._bitrate(spec.knob_value, feed)
+            number = 2 if self._codec.two_pass else 0
+            path, video_bytes, count = self._run(number, bitrate, settings, container, feed, offset)
+        self._learn_overhead(path, video_bytes, feed)
+        wanted = bitrate * float(self._track.duration_s) / 8
+        return Encoded(
+            path=path,
+            bytes=path.stat().st_size,
+            settings={
+                **settings,
+                "encoder": self._codec.encoder,
+                "bitrate_bps": bitrate,
+                "passes": 2 if self._codec.two_pass else 1,
+                "threads": THREADS,
+                "options": " ".join(f"{k}={v}" for k, v in self._shown_options(settings).items()),
+                "frames": count,
+                "video_bytes": video_bytes,
+                "audio_bytes": feed.payload_bytes if feed else 0,
+            },
+            saturated=video_bytes < 0.9 * wanted,
+            fates=spec.rung.fates + audio_fates,
+            timing_offset_s=offset,
+        )
+
+    def _bitrate(self, target_bytes: float, feed: AudioFeed | None) -> int:
+        overhead = self._overhead
+        if overhead is None:
+            overhead = 1500 + _OVERHEAD_BYTES_PER_FRAME * self._track.frames
+        room = target_bytes - overhead - (feed.payload_bytes if feed else 0)
+        # x264 and x265 take whole kilobits; rounding down keeps the promise to stay under.
+        return max(1, int(room * 8 / float(self._track.duration_s) / 1000)) * 1000
+
+    def _stale(self, bitrate: int) -> bool:
+        first = self._first_pass_bps
+        return first is None or not first / _RATE_REUSE <= bitrate <= first * _RATE_REUSE
+
+    def _learn_overhead(self, path: Path, video_bytes: int, feed: AudioFeed | None) -> None:
+        self._overhead = path.stat().st_size - video_bytes - (feed.payload_bytes if feed else 0)
+
+    def _statistics(self) -> Path:
+        return self._job.workdir / f"{self._codec.encoder}.stats"
+
+    def _shown_options(self, settings: Mapping[str, Value]) -> dict[str, str]:
+        """The encoder's options as the certificate records them: without paths of this machine."""
+        shown = self._codec.options(settings, 2 if self._codec.two_pass else 0, Path("statistics"))
+        return {key: value for key, value in shown.items() if key != "stats"}
+
+    def _run(
+        self,
+        number: int,
+        bitrate: int,
+        settings: Mapping[str, Value],
+        container: str,
+        feed: AudioFeed | None,
+        offset: Fraction,
+    ) -> tuple[Path, int, int]:
+        """One pass over all frames. Returns the file, its video payload in bytes and the frame count."""
+        self._count += 1
+        track, job = self._track, self._job
+        path = job.workdir / f"encode-{self._codec.encoder}-{self._count}.{container}"
+        pixel_format = str(settings["pixel_format"])
+        full_range = track.color_range == frames.FULL_RANGE
+        if full_range and self._codec.keeps_j_formats and pixel_format in ("yuv420p", "yuv422p", "yuv444p"):
+            pixel_format = pixel_format.replace("yuv", "yuvj")
+        matrix = frames.matrix_for(track.color_space, track.pixel_format, track.height)
+        phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
+        flags = None
+        if self._codec.uses_pass_flags and number:
+            flags = av.codec.context.Flags.pass1 if number == 1 else av.codec.context.Flags.pass2
+        writer = VideoWriter(
+            path,
+            container=container,
+            track=track,
+            codec=self._codec.encoder,
+            pixel_format=pixel_format,
+            color_space=matrix,
+            options=self._codec.options(settings, number, self._statistics()),
+            bitrate_bps=bitrate,
+            flags=flags,
+            threads=THREADS,
+            offset_s=offset,
+            audio=feed,
+        )
+        count = 0
+        with writer:
+            for timed, duration in with_durations(read_frames(job.source.path, track), nominal_step(track)):
+                frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
+                writer.write(frame, timed.pts, duration)
+                count += 1
+                job.tick(phase, count, track.frames)
+            writer.finish()
+            video_bytes = writer.video_bytes
+        del writer
+        return path, video_bytes, count
+
+
+def with_durations(timed: Iterator[TimedFrame], last_duration: int) -> Iterator[tuple[TimedFrame, int]]:
+    """Pair each frame with the time until the next, in ticks; the last one gets ``last_duration``."""
+    previous: TimedFrame | None = None
+    for item in timed:
+        if previous is not None:
+            yield previous, item.pts - previous.pts
+        previous = item
+    if previous is not None:
+        yield previous, last_duration
+
+
+__all__ = ["Codec", "VideoReEncode", "with_durations"]

@@ -1,0 +1,69 @@
+"""Opening media files with FFmpeg's libraries, and nothing that a file could trick them into.
+
+Untrusted files may be playlists, concat scripts or references to other files under any name. Only the
+``file`` protocol and the demuxers below are allowed, so that nothing outside the given file is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+import av.logging
+
+from transcoder.errors import EncodeError, InputError
+
+DEMUXERS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "mxf", "asf", "flv", "dhav", "dv", "ogg",
+    "h264", "hevc", "av1", "obu", "ivf", "m4v", "h263", "mjpeg", "mpjpeg", "gif", "yuv4mpegpipe", "nut",
+    "wtv", "rm", "swf", "nsv", "vc1", "live_flv", "mpegtsraw", "cavsvideo", "ipmovie", "apng",
+)  # fmt: skip
+RAW_FORMATS = frozenset(("h264", "hevc", "av1", "obu", "m4v", "h263", "mjpeg", "mpegvideo", "vc1", "cavsvideo"))
+"""Elementary streams without timestamps: FFmpeg silently guesses 25 frames a second."""
+
+av.logging.set_level(av.logging.PANIC)  # libraries must not write to a user's terminal; faults arrive as errors
+
+
+def reason(error: BaseException) -> str:
+    """A library's error as a short phrase."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:200]
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a media file read-only.
+
+    :raises InputError: where no allowed demuxer takes it.
+    """
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(DEMUXERS)}
+    try:
+        # An absolute path cannot be mistaken for a protocol ("12:30.avi") or an option.
+        container = av.open(str(path.absolute()), mode="r", options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, OSError, UnicodeError) as error:
+        raise InputError(
+            f"not a video or picture this tool can read ({reason(error)})",
+            where=path.name,
+            code="not-media",
+            hint="check that the file opens in a player; proprietary DVR files may need their maker's export",
+        ) from None
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+@contextmanager
+def library_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turn errors of FFmpeg's libraries into ours, so that none escapes.
+
+    :raises EncodeError: in place of any library error.
+    """
+    try:
+        yield
+    except (av.error.FFmpegError, av.error.UndefinedError) as error:
+        raise EncodeError(f"{doing} failed: {reason(error)}", where=path.name) from error

@@ -1,0 +1,110 @@
+"""Frames with exact timestamps, one at a time, the same on every pass.
+
+Every pass over a source (analysis, encoding, measuring) goes through ``read_frames``, so that a frame has
+the same timestamp each time it is read, whatever had to be assumed about it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av.error
+import av.video.frame
+import av.video.stream
+
+from transcoder.errors import InputError
+from transcoder.media.containers import open_input
+from transcoder.model import VideoTrack
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFrame:
+    """A decoded frame and its presentation timestamp in ticks of the track's time base."""
+
+    pts: int
+    frame: av.video.frame.VideoFrame
+
+
+class Timestamps:
+    """Gives each decoded frame its timestamp; strictly increasing, as every container requires.
+
+    :param timing: see ``VideoTrack.timing``.
+    :param step: the nominal frame duration in ticks, used where a timestamp is missing.
+    """
+
+    def __init__(self, timing: str, step: int) -> None:
+        self._decode_order = timing == "decode-order"
+        self._assumed = timing == "assumed"
+        self._step = max(1, step)
+        self._queue: deque[int] = deque()
+        self._last: int | None = None
+        self.repaired = 0
+
+    def saw_packet(self, stamp: int | None) -> None:
+        """Note a packet's stored number: AVI stores one for each packet, in decoding order only."""
+        if self._decode_order and stamp is not None:
+            self._queue.append(stamp)
+
+    def next(self, pts: int | None) -> int:
+        """The timestamp of the next frame in presentation order, given the one the decoder reports."""
+        if self._decode_order:
+            pts = self._queue.popleft() if self._queue else None
+        if self._assumed or pts is None:
+            pts = 0 if self._last is None else self._last + self._step
+        elif self._last is not None and pts <= self._last:
+            self.repaired += 1
+            pts = self._last + 1
+        self._last = pts
+        return pts
+
+
+def nominal_step(track: VideoTrack) -> int:
+    """Nominal frame duration in ticks, at least 1."""
+    rate = track.average_rate or Fraction(25)
+    return max(1, round(1 / (rate * track.time_base)))
+
+
+def read_frames(path: Path, track: VideoTrack) -> Iterator[TimedFrame]:
+    """Decode all frames of a track in presentation order.
+
+    Packets that do not decode are skipped: damaged evidence is still evidence, and what is missing shows
+    in the list of timestamps.
+
+    :raises InputError: where no frame decodes or the picture's size changes on the way.
+    """
+    stamps = Timestamps(track.timing, nominal_step(track))
+    count = 0
+    with open_input(path) as container:
+        stream = container.streams[track.index]
+        assert isinstance(stream, av.video.stream.VideoStream)
+        stream.thread_type = "AUTO"
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except av.error.FFmpegError:
+                break  # the file is cut short here
+            if packet.size:
+                stamps.saw_packet(packet.pts if packet.pts is not None else packet.dts)
+            try:
+                frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                continue
+            for frame in frames:
+                if (frame.width, frame.height) != (track.width, track.height):
+                    raise InputError(
+                        f"the picture changes from {track.width}x{track.height} to {frame.width}x{frame.height}",
+                        where=path.name,
+                        code="size-changes",
+                        hint="cut the recording where it changes and send the pieces",
+                    )
+                count += 1
+                yield TimedFrame(stamps.next(frame.pts), frame)
+    if not count:
+        raise InputError("no frame can be decoded", where=path.name, code="no-frames")

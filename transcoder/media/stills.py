@@ -1,0 +1,276 @@
+"""Pictures: what they are, their pixels, and the metadata that belongs to them.
+
+Pixels are taken as stored: a rotation tag stays a tag. Metadata is handled as opaque bytes, because
+re-writing EXIF through a parser changes it (maker notes) and hostile tags make parsers use gigabytes.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from transcoder.errors import InputError
+from transcoder.model import StillInfo
+
+Image.init()  # formats named in an allow-list must be registered first
+pillow_heif.register_heif_opener()
+
+MAX_PIXELS = 300_000_000
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX")
+_FAULTS = (
+    UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning,
+    OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, MemoryError,
+    OverflowError, ZeroDivisionError, AttributeError, RuntimeError, NotImplementedError, struct.error,
+)  # fmt: skip
+DEEP_MODES = frozenset(("I", "I;16", "I;16B", "I;16L", "F"))
+
+
+def _open(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+        return Image.open(path, formats=FORMATS)
+
+
+def identify(path: Path) -> StillInfo | None:
+    """Describe a picture from its headers, or return None where the file is none (animations are videos).
+
+    :raises InputError: for a picture that is a decompression bomb.
+    """
+    try:
+        image = _open(path)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"too many pixels ({error})", where=path.name, code="too-many-pixels") from None
+    except _FAULTS:
+        return None
+    with image:
+        try:
+            pages = int(getattr(image, "n_frames", 1))
+        except _FAULTS:
+            pages = 1
+        name = (image.format or "").upper()
+        if name == "GIF" and pages > 1:
+            return None
+        return _describe(path, image, name, pages)
+
+
+def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInfo:
+    exif, icc, xmp = metadata_of(image)
+    extras = []
+    format_name = "jpeg" if name == "MPO" else name.lower()
+    subsampling = None
+    if format_name == "jpeg":
+        subsampling = _jpeg_subsampling(image)
+        trailing = trailing_bytes(path)
+        if trailing:
+            extras.append(f"{trailing} bytes after the picture (a motion photo, gain map or second picture)")
+    elif isinstance(image.info.get("chroma"), int):
+        subsampling = {444: "4:4:4", 422: "4:2:2", 420: "4:2:0"}.get(image.info["chroma"])
+    if pages > 1:
+        extras.append(f"{pages - 1} further picture(s)")
+    for key in ("thumbnails", "depth_images", "aux"):
+        if image.info.get(key):
+            extras.append(f"{key.replace('_', ' ')} ({len(image.info[key])})")
+    depth = image.info.get("bit_depth")
+    if not isinstance(depth, int):
+        # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
+        deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in image.tile)
+        depth = 16 if deep else 8
+    return StillInfo(
+        format=format_name,
+        mode=image.mode,
+        width=image.width,
+        height=image.height,
+        bit_depth=depth,
+        pages=pages,
+        subsampling=subsampling,
+        has_transparency="A" in image.getbands() or "transparency" in image.info,
+        orientation=exif_orientation(exif),
+        exif_bytes=len(exif),
+        icc_bytes=len(icc),
+        xmp_bytes=len(xmp),
+        extras=tuple(extras),
+    )
+
+
+def _jpeg_subsampling(image: Image.Image) -> str | None:
+    layers = getattr(image, "layer", None)
+    if not layers or len(layers) < 3:
+        return None
+    horizontal, vertical = layers[0][1], layers[0][2]
+    return {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0"}.get((horizontal, vertical))
+
+
+def metadata_of(image: Image.Image) -> tuple[bytes, bytes, bytes]:
+    """EXIF, ICC profile and XMP packet as raw bytes, empty where absent. Nothing is parsed."""
+
+    def raw(key: str) -> bytes:
+        value = image.info.get(key)
+        if isinstance(value, str):
+            return value.encode("utf-8", "surrogateescape")
+        return bytes(value) if isinstance(value, bytes | bytearray) else b""
+
+    return raw("exif"), raw("icc_profile"), raw("xmp") or raw("XML:com.adobe.xmp")
+
+
+def read_metadata(path: Path) -> tuple[bytes, bytes, bytes]:
+    """EXIF, ICC and XMP of a file, as raw bytes.
+
+    :raises InputError: where the picture cannot be opened.
+    """
+    try:
+        with _open(path) as image:
+            return metadata_of(image)
+    except _FAULTS as error:
+        raise _unreadable(path, error) from None
+
+
+def exif_orientation(exif: bytes) -> int:
+    """The orientation tag (1 to 8) of an EXIF block; 1 where absent or malformed.
+
+    Reads only the first directory, at most 512 entries, so that a forged count costs nothing.
+    """
+    start = 6 if exif[:6] == b"Exif\0\0" else 0
+    order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
+    try:
+        if order is None:
+            return 1
+        (offset,) = struct.unpack_from(order + "I", exif, start + 4)
+        (count,) = struct.unpack_from(order + "H", exif, start + offset)
+        for entry in range(min(count, 512)):
+            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + offset + 2 + 12 * entry)
+            if tag == 0x0112 and kind == 3:
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
+
+
+def trailing_bytes(path: Path) -> int:
+    """Bytes behind the end-of-image marker of a JPEG's first picture; a camera's zero padding counts as none."""
+    data = path.read_bytes()
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        position += 2 + length
+        if marker == 0xDA:
+            break
+    while True:
+        position = data.find(b"\xff", position)
+        if position < 0 or position + 1 >= len(data):
+            return 0
+        marker = data[position + 1]
+        if marker == 0xD9:
+            return len(data[position + 2 :].rstrip(b"\0"))
+        if marker == 0xFF:
+            position += 1
+        elif marker == 0 or 0xD0 <= marker <= 0xD7:
+            position += 2
+        else:
+            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+
+
+def load(path: Path) -> Image.Image:
+    """Decode the (first) picture completely.
+
+    :raises InputError: where it is damaged or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            image = _open(path)
+            image.load()
+            return image
+    except _FAULTS as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: BaseException) -> InputError:
+    text = " ".join(str(error).split())[:160] or type(error).__name__
+    return InputError(f"the picture cannot be decoded ({text})", where=path.name, code="input-damaged")
+
+
+def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """The picture in 8-bit RGB or grey, as a viewer shows it, and what that conversion did.
+
+    Colours of CMYK and Lab go through the embedded profile where there is one. Transparency is put
+    on white, as browsers and viewers do. Sixteen-bit samples keep their upper eight bits.
+    """
+    notes: list[str] = []
+    if image.mode in DEEP_MODES:
+        array = np.asarray(image)
+        if image.mode == "F" or array.max(initial=0) > 65535 or array.min(initial=0) < 0:
+            low, high = float(array.min()), float(array.max())
+            scaled = (array.astype(np.float64) - low) * (255.0 / max(high - low, 1e-12))
+            notes.append(f"samples from {low:g} to {high:g} scaled to 8 bits")
+        else:
+            scaled = array.astype(np.uint16) >> 8
+            notes.append("16-bit samples reduced to their upper 8 bits")
+        return Image.fromarray(scaled.astype(np.uint8)), tuple(notes)
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        if rgba.getchannel("A").getextrema()[0] == 255:
+            notes.append("the transparency channel is fully opaque and was left out")
+            image = rgba.convert("RGB")
+        else:
+            white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+            notes.append("transparency was laid on white")
+            image = Image.alpha_composite(white, rgba).convert("RGB")
+    if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
+        source_mode = image.mode
+        converted = _through_profile(image) if source_mode in ("CMYK", "LAB") else None
+        notes.append(f"{source_mode} converted to RGB" + (" through its colour profile" if converted else ""))
+        image = converted or image.convert("RGB")
+    if image.mode in ("1", "L", "LA"):
+        return image.convert("L"), tuple(notes)
+    return image.convert("RGB"), tuple(notes)
+
+
+def _through_profile(image: Image.Image) -> Image.Image | None:
+    icc = image.info.get("icc_profile")
+    if not icc:
+        return None
+    try:
+        import io
+
+        profile: Any = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+
+
+def ycbcr_planes(image: Image.Image) -> tuple[NDArray[np.uint8], ...]:
+    """Luma and both chroma planes (full range BT.601, as JPEG uses), each of shape (height, width), uint8.
+
+    A grey picture gives luma only.
+    """
+    if image.mode == "L":
+        return (np.asarray(image),)
+    array = np.asarray(image.convert("RGB").convert("YCbCr"))
+    return tuple(np.ascontiguousarray(array[:, :, plane]) for plane in range(3))
+
+
+def pixels_equal(first: Image.Image, second: Image.Image) -> bool:
+    """True where every decoded sample is the same (a palette counts as the colours it stands for)."""
+    if first.size != second.size:
+        return False
+    a, b = _canonical(first), _canonical(second)
+    return a.shape == b.shape and bool(np.array_equal(a, b))
+
+
+def _canonical(image: Image.Image) -> NDArray[Any]:
+    if image.mode in DEEP_MODES:
+        return np.asarray(image).astype(np.int64)
+    if image.mode == "CMYK":
+        return np.asarray(image)
+    return np.asarray(image.convert("RGBA"))

@@ -1,0 +1,268 @@
+"""The spine: one source in, one certified delivery out. Reads like a table of contents."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from transcoder import search
+from transcoder.certificate import statement as statements
+from transcoder.certificate import verify
+from transcoder.certificate.base import Signer
+from transcoder.encode import fates
+from transcoder.encode.base import EncodeJob, Encoder
+from transcoder.encode.ladder import ENCODERS, Plan, plan_ladder
+from transcoder.errors import CapUnreachable, FloorUnreachable, NoAcceptableEncoding
+from transcoder.media.probe import probe
+from transcoder.metrics import measure
+from transcoder.model import (
+    CaseFields,
+    Choice,
+    DeliveredFile,
+    Delivery,
+    Encoded,
+    EncodeSpec,
+    Fidelity,
+    Override,
+    Progress,
+    ProgressCallback,
+    SourceInfo,
+    Verdict,
+)
+from transcoder.profile import Profile
+from transcoder.refusal import Refusal, build_refusal
+from transcoder.report import html
+from transcoder.storage import local
+from transcoder.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the outer layers wire in."""
+
+    store: Store
+    signer: Signer
+    anchors: Sequence[x509.Certificate]
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One job."""
+
+    source: Path
+    profile: Profile
+    case: CaseFields
+    override: Override | None
+    progress: ProgressCallback
+
+
+def transcode(request: Request, services: Services) -> Delivery:
+    """Deliver one source under a profile.
+
+    :returns: the published delivery.
+    :raises InputError: where the source is unusable; nothing is written.
+    :raises NoAcceptableEncoding: a refusal; its ``delivery`` attribute names the signed refusal that was written.
+    :raises StorageError: where the delivery cannot be written; nothing is left.
+    """
+    started = time.monotonic()
+    tick = _ticker(request)
+    admitted = local.admit(request.source, tick)
+    source = probe(request.source, sha256=admitted.sha256)
+    stem = delivery_stem(source, request.profile)
+    services.store.reserve([f"{stem}.{ending}" for ending in ("certificate.json", "refusal.json")])
+    plan = plan_ladder(source, request.profile, request.profile.payload_cap_bytes)
+
+    with services.store.workspace() as work:
+        job = EncodeJob(
+            source=source,
+            profile=request.profile,
+            cap_bytes=request.profile.payload_cap_bytes,
+            workdir=work,
+            tick=tick,
+        )
+        studio = _Studio(job)
+        choice = search.choose(
+            plan.rungs, job.cap_bytes, request.profile.floors, studio, accept_degraded=request.override is not None
+        )
+        outcome = _Outcome(request, source, plan, choice, studio)
+        refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
+        local.confirm_unchanged(admitted, tick)
+        packet = _certify(outcome, refusal, services, work, stem)
+        published = services.store.publish(packet.files)
+
+    return _result(outcome, packet, published, refusal, time.monotonic() - started)
+
+
+def delivery_stem(source: SourceInfo, profile: Profile) -> str:
+    """The common name of a delivery's files: source, profile and the master's hash, safe on every file system."""
+    safe = re.sub(r"[^\w.-]+", "_", Path(source.name).stem).strip("._")[:80] or "source"
+    return f"{safe}_{profile.name}_{source.sha256[:8]}"
+
+
+class _Studio:
+    """The probe that the search uses: real encoders, real sizes on disk, every frame measured."""
+
+    def __init__(self, job: EncodeJob) -> None:
+        self._job = job
+        self._encoders: dict[str, Encoder] = {}
+        self.measurements: dict[Path, measure.Measurement] = {}
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        name = spec.rung.encoder
+        encoder = self._encoders.setdefault(name, ENCODERS[name](self._job))
+        return encoder.encode(spec)
+
+    def measure(self, encoded: Encoded) -> Fidelity:
+        source = self._job.source
+        if source.video is not None:
+            result = measure.measure_video(
+                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick
+            )
+        else:
+            self._job.tick("measure", 1, 1)
+            result = measure.measure_still(source.path, encoded.path)
+        self.measurements[encoded.path] = result
+        return result.fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the search decided, with everything it was decided from."""
+
+    request: Request
+    source: SourceInfo
+    plan: Plan
+    choice: Choice
+    studio: _Studio
+
+    @property
+    def verdict(self) -> Verdict:
+        winner, encoded = self.choice.winner, self.choice.encoded
+        if winner is None or encoded is None:
+            return Verdict.REFUSED
+        if self.choice.degraded:
+            return Verdict.DEGRADED
+        if encoded.lossless_proof is None:
+            return Verdict.MEETS_FLOOR
+        return Verdict.IDENTICAL if winner.spec.rung.encoder == "copy" else Verdict.LOSSLESS
+
+    @property
+    def fidelity(self) -> Fidelity | None:
+        return self.choice.winner.fidelity if self.choice.winner else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """Files in the workspace by final name, commit mark last, and their roles."""
+
+    files: Mapping[str, Path]
+    roles: Mapping[str, str]
+    statement: Mapping[str, object]
+    hashes: Mapping[str, DeliveredFile]
+
+
+def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, work: Path, stem: str) -> _Packet:
+    """Name the media, sign the statement about it, verify the signature, and render the report from that."""
+    request, choice = outcome.request, outcome.choice
+    media: dict[str, Path] = {}
+    if choice.winner is not None and choice.encoded is not None:
+        media[f"{stem}.{choice.winner.spec.rung.extension}"] = choice.encoded.path
+    role = "still" if outcome.source.still is not None else "media"
+    subjects = [_describe(name, path, role) for name, path in media.items()]
+    offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
+    statement = statements.build(
+        statements.StatementInput(
+            source=outcome.source,
+            profile=request.profile,
+            verdict=outcome.verdict,
+            choice=choice,
+            skipped=outcome.plan.skipped,
+            subjects=subjects,
+            fidelity=outcome.fidelity,
+            case=request.case,
+            override=request.override if choice.degraded else None,
+            signer=services.signer.identity,
+            issued_at=services.now(),
+            fates=(choice.encoded.fates if choice.encoded else ()) + offset,
+            refusal=refusal.to_dict() if refusal else None,
+        )
+    )
+    content = statements.canonical(statement)
+    signature = services.signer.sign(content)
+    facts = verify.check_signature(content, signature, services.anchors)
+
+    kind = "refusal" if refusal else "certificate"
+    names = {kind: f"{stem}.{kind}.json", "signature": f"{stem}.{kind}.json.p7s", "report": f"{stem}.report.html"}
+    pictures = outcome.studio.measurements.get(choice.encoded.path) if choice.encoded else None
+    if refusal and refusal.best is not None:
+        pictures = outcome.studio.measurements.get(refusal.best.path)
+    page = html.render(
+        statement,
+        facts,
+        names=names,
+        before=pictures.before if pictures else None,
+        after=pictures.after if pictures else None,
+        max_bytes=request.profile.payload_cap_bytes,
+    )
+    contents = {names["report"]: page.encode(), names["signature"]: signature, names[kind]: content}
+    for name, data in contents.items():
+        if len(data) > request.profile.payload_cap_bytes:
+            raise CapUnreachable(
+                f"{name} alone is {len(data)} bytes, over the cap of {request.profile.payload_cap_bytes}",
+                hint="a certificate needs more room than this cap leaves",
+            )
+        (work / f"final-{name}").write_bytes(data)
+    files = {**media, **{name: work / f"final-{name}" for name in contents}}
+    roles = {name: role for name in media} | {name: key for key, name in names.items()}
+    return _Packet(files, roles, statement, {n: _describe(n, p, roles[n]) for n, p in files.items()})
+
+
+def _describe(name: str, path: Path, role: str) -> DeliveredFile:
+    return DeliveredFile(role=role, path=Path(name), bytes=path.stat().st_size, sha256=local.sha256_of(path))
+
+
+def _result(
+    outcome: _Outcome, packet: _Packet, published: Mapping[str, Path], refusal: Refusal | None, seconds: float
+) -> Delivery:
+    files = tuple(
+        DeliveredFile(role=item.role, path=published[name], bytes=item.bytes, sha256=item.sha256)
+        for name, item in packet.hashes.items()
+    )
+    winner = outcome.choice.winner
+    delivery = Delivery(
+        source=outcome.source,
+        profile=outcome.request.profile.name,
+        verdict=outcome.verdict,
+        rung=str(winner.spec.rung.name) if winner else "refuse",
+        files=files,
+        fidelity=outcome.fidelity,
+        rejected=statements.rejected_pairs(outcome.choice, outcome.plan.skipped),
+        statement=packet.statement,
+        seconds=seconds,
+        refusal=refusal.to_dict() if refusal else None,
+    )
+    if refusal is not None:
+        kind: type[NoAcceptableEncoding] = FloorUnreachable if refusal.best is not None else CapUnreachable
+        error = kind(refusal.message, where=outcome.source.name, hint=refusal.hint)
+        error.delivery = delivery
+        raise error
+    return delivery
+
+
+def _ticker(request: Request) -> Callable[[str, int, int | None], None]:
+    units = {"hash": "bytes", "confirm": "bytes", "encode": "frames", "measure": "frames"}
+    name = str(request.source)
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        request.progress(
+            Progress(source=name, phase=phase, done=done, total=total, unit=units.get(phase, "frames"))
+        )
+
+    return tick

@@ -1,0 +1,153 @@
+"""The fidelity report: one HTML file that opens without network, server or script.
+
+It is rendered from the signed statement after its signature was verified, never from other values, and
+every value that came from media or people is escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from PIL import Image
+
+from transcoder.certificate.base import SignatureFacts
+from transcoder.certificate.packing import unpack
+from transcoder.report import pictures
+from transcoder.report.charts import Line, clock, fidelity_chart
+
+_VERDICTS = {
+    "identical": (
+        "Identical",
+        "good",
+        "The delivered file is the source, byte for byte. Nothing was changed.",
+    ),
+    "lossless": (
+        "Lossless",
+        "good",
+        "Every picture sample is exactly as in the source. Only the packaging changed.",
+    ),
+    "meets-floor": (
+        "Meets the fidelity floors",
+        "good",
+        "The delivered file is a compressed copy. Every frame was compared with the source, and the worst 1 % "
+        "still meet the floors that the transmission profile sets.",
+    ),
+    "degraded": (
+        "Degraded",
+        "bad",
+        "The delivered file is below a fidelity floor. A named person decided to send it all the same. Detail that "
+        "is in the source may be missing here.",
+    ),
+    "refused": (
+        "Refused",
+        "bad",
+        "Nothing was delivered: no file that the interface would accept keeps enough detail.",
+    ),
+}
+_FLOOR_NAMES = {"frame": "Whole frame", "tile": "Worst place in the frame (64-pixel tiles)"}
+_PLANES = {"y": "luma", "cb": "chroma blue", "cr": "chroma red"}
+_TEXT_SHARE = 0.55
+"""Share of the cap that pictures may take; the page's own text needs about 16 kB."""
+_PAGE_BYTES = 24_000
+
+
+def render(
+    statement: Mapping[str, Any],
+    facts: SignatureFacts,
+    *,
+    names: Mapping[str, str],
+    before: Image.Image | None,
+    after: Image.Image | None,
+    max_bytes: int,
+) -> str:
+    """The report as one HTML document of at most ``max_bytes`` (measured; pictures shrink or go first).
+
+    :param statement: a verified statement.
+    :param facts: what its signature says.
+    :param names: file names by role: ``certificate`` or ``refusal``, ``signature``, ``report``.
+    :param before: the source's picture at the worst moment.
+    :param after: the output's picture at that moment.
+    """
+    predicate = statement["predicate"]
+    shown = None
+    room = min(600_000, int(max_bytes * _TEXT_SHARE), max_bytes - _PAGE_BYTES)
+    if before is not None and after is not None and room > 4000:
+        fidelity = predicate["fidelity"]
+        box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
+        shown = pictures.prepare(before, after, box, max_bytes=room)
+    page = _page(predicate, facts, names, shown)
+    if len(page.encode()) > max_bytes:
+        page = _page(predicate, facts, names, None)
+    return page
+
+
+def _page(
+    predicate: Mapping[str, Any], facts: SignatureFacts, names: Mapping[str, str], shown: pictures.Pictures | None
+) -> str:
+    title, tone, meaning = _VERDICTS[predicate["verdict"]]
+    return _template().render(
+        p=predicate,
+        facts=facts,
+        names=names,
+        certificate_name=names.get("certificate") or names["refusal"],
+        title=title,
+        tone=tone,
+        meaning=meaning,
+        pictures=shown,
+        chart=_chart(predicate),
+        scores=_scores(predicate),
+        lost=[fate for fate in predicate["fates"] if fate["fate"] != "kept"],
+        kept=[fate for fate in predicate["fates"] if fate["fate"] == "kept"],
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("transcoder.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["clock"] = clock
+    environment.filters["bytes"] = lambda number: f"{number:,} bytes"
+    environment.filters["score"] = lambda number: f"{number:.4f}"
+    return environment.get_template("report.html.j2")
+
+
+def _chart(predicate: Mapping[str, Any]) -> Markup | None:
+    fidelity = predicate["fidelity"]
+    if not fidelity or "series" not in fidelity or fidelity["frames"] < 3:
+        return None
+    floors, series, timing = predicate["profile"]["floors"], fidelity["series"], predicate["timing"]
+    lines = []
+    for name, css_class, floor in (("ssim_y", "frame", "frame"), ("worst_tile", "tile", "tile")):
+        values = unpack(series[name]["data"])
+        lines.append(Line(name, css_class, values, floors.get(floor)))
+    count = len(lines[0].values)
+    first, last = timing["first_s"], timing["last_s"]
+    # The certificate keeps first and last times; between them a chart of this width needs no more.
+    times = [first + (last - first) * index / max(1, count - 1) for index in range(count)]
+    return fidelity_chart(times, lines, fidelity["worst_tile"]["at_s"])
+
+
+def _scores(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    fidelity = predicate["fidelity"]
+    if not fidelity:
+        return []
+    rows = []
+    for score in fidelity["scores"]:
+        gated = score["metric"] == "ssim" and score["plane"] == "y"
+        floor = predicate["profile"]["floors"].get(score["region"]) if gated else None
+        name = _FLOOR_NAMES.get(score["region"], score["region"])
+        if score["metric"] == "psnr":
+            name = "Signal to noise (PSNR, dB)"
+        elif score["plane"] != "y":
+            name = f"Whole frame, {_PLANES[score['plane']]}"
+        rows.append({**score, "name": name, "floor": floor, "ok": floor is None or score["p1"] >= floor})
+    return rows

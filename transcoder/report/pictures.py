@@ -1,0 +1,82 @@
+"""Before and after as embedded JPEG: the whole frame to find the place, the worst place at native pixels."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+FRAME_WIDTH = 620
+CROP_PX = 176
+_QUALITIES = (90, 80, 65, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Data addresses of one picture before and after, and how large it is shown."""
+
+    before: str
+    after: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What the report shows of the worst moment."""
+
+    crop: Pair
+    frame: Pair
+
+
+def prepare(
+    before: Image.Image, after: Image.Image, box: tuple[int, int, int, int], *, max_bytes: int
+) -> Pictures | None:
+    """Encode both pairs into at most ``max_bytes`` characters, or return None where they do not fit.
+
+    :param box: x, y, width, height of the worst tile in source pixels.
+    """
+    for frame_width in (FRAME_WIDTH, 420, 280):
+        for quality in _QUALITIES:
+            pictures = _prepare(before, after, box, frame_width, quality)
+            total = sum(len(pair.before) + len(pair.after) for pair in (pictures.crop, pictures.frame))
+            if total <= max_bytes:
+                return pictures
+    return None
+
+
+def _prepare(
+    before: Image.Image, after: Image.Image, box: tuple[int, int, int, int], frame_width: int, quality: int
+) -> Pictures:
+    area = _around(box, before.size)
+    crops = [image.convert("RGB").crop(area) for image in (before, after)]
+    frames = []
+    for image in (before, after):
+        scale = min(1.0, frame_width / image.width)
+        small = image.convert("RGB").resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+        draw = ImageDraw.Draw(small)
+        draw.rectangle([round(value * scale) for value in area], outline=(255, 193, 7), width=2)
+        frames.append(small)
+    return Pictures(_pair(crops, max(quality, 80)), _pair(frames, quality))
+
+
+def _around(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A square around the centre of a box, held inside the picture: left, top, right, bottom."""
+    x, y, width, height = box
+    side_x, side_y = min(CROP_PX, size[0]), min(CROP_PX, size[1])
+    left = min(max(0, x + width // 2 - side_x // 2), size[0] - side_x)
+    top = min(max(0, y + height // 2 - side_y // 2), size[1] - side_y)
+    return left, top, left + side_x, top + side_y
+
+
+def _pair(images: list[Image.Image], quality: int) -> Pair:
+    before, after = (_address(image, quality) for image in images)
+    return Pair(before, after, images[0].width, images[0].height)
+
+
+def _address(image: Image.Image, quality: int) -> str:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality, optimize=True, subsampling="4:4:4" if quality >= 80 else "4:2:0")
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")

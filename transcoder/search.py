@@ -1,0 +1,279 @@
+"""The choice under a cap and floors: pure, with the encoder and the metrics handed in as a probe.
+
+Two questions are kept apart. *Filling*: which knob value gives the largest file at or under the cap? That
+needs sizes only, so nothing is measured on the way. *Accepting*: does that file meet every floor? The first
+rung, least harm first, whose filled file does is the winner.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from transcoder.errors import EncodeError
+from transcoder.model import Attempt, Choice, Encoded, EncodeSpec, Fidelity, Knob, Rung
+
+FILL_GOAL = 0.97
+"""A file at or above this share of the cap is full; another encode would cost more than it brings."""
+FILL_AIM = 0.988
+"""Where corrections aim: above the goal, with room for an encoder's miss."""
+MAX_ENCODES = {"target_bytes": 4, "quality": 6}
+_QUALITY_SLOPE = 0.028
+"""Typical growth of ln(size) for one JPEG quality step between 40 and 90, before two points are known."""
+
+
+class Probe(Protocol):
+    """What the search needs from the world."""
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        """Make the file. :raises EncodeError: where it cannot be made."""
+        ...
+
+    def measure(self, encoded: Encoded) -> Fidelity:
+        """Judge the file against the source, every frame."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The outcome of filling one rung: the best file under the cap, or the smallest one seen."""
+
+    spec: EncodeSpec
+    encoded: Encoded
+    encodes: int
+    fits: bool
+
+
+def missed_floors(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Floors not met, as region class -> (worst 1 % reached, floor). Classes that were not measured do not count."""
+    missed = {}
+    for score in fidelity.scores:
+        floor = floors.get(score.region)
+        if score.metric == "ssim" and score.plane == "y" and floor is not None and score.p1 < floor:
+            missed[score.region] = (score.p1, floor)
+    return missed
+
+
+def describe_missed(missed: Mapping[str, tuple[float, float]]) -> str:
+    """Missed floors in words: ``frame 0.871 is below its floor 0.900``."""
+    return "; ".join(f"{name} {got:.3f} is below its floor {floor:.3f}" for name, (got, floor) in missed.items())
+
+
+def fill(rung: Rung, cap_bytes: int, probe: Probe) -> Filled:
+    """Find the knob value whose file is largest but not over the cap.
+
+    Sizes are assumed to rise with the knob but not to follow any exact law; the search keeps a bracket, so a
+    bad guess costs an encode and never the result.
+
+    :raises EncodeError: where no attempt can be encoded.
+    """
+    if rung.knob is None:
+        spec = EncodeSpec(rung=rung)
+        encoded = probe.encode(spec)
+        return Filled(spec, encoded, 1, encoded.bytes <= cap_bytes)
+    knob, value = rung.knob, rung.knob.start
+    under: Filled | None = None
+    smallest: Filled | None = None
+    points: list[tuple[float, int]] = []
+    limit = MAX_ENCODES[knob.name]
+    for number in range(1, limit + 1):
+        spec = EncodeSpec(rung=rung, knob_value=value)
+        encoded = probe.encode(spec)
+        points.append((value, encoded.bytes))
+        tried = Filled(spec, encoded, number, encoded.bytes <= cap_bytes)
+        if smallest is None or encoded.bytes < smallest.encoded.bytes:
+            smallest = tried
+        if tried.fits and (under is None or encoded.bytes > under.encoded.bytes):
+            under = tried
+        if tried.fits and (encoded.bytes >= FILL_GOAL * cap_bytes or encoded.saturated):
+            break
+        proposal = propose(knob, points, cap_bytes)
+        if proposal is None:
+            break
+        # The last encode must not be a gamble while nothing fits yet.
+        if under is None and number == limit - 1:
+            proposal = min(proposal, knob.low if knob.integer else max(knob.low, 0.9 * proposal))
+        value = proposal
+    best = under or smallest
+    assert best is not None
+    return Filled(best.spec, best.encoded, len(points), best.fits)
+
+
+def propose(knob: Knob, points: Sequence[tuple[float, int]], cap_bytes: int) -> float | None:
+    """The next knob value worth trying, or None where nothing between the bracket is left.
+
+    Secant in (knob, ln size), or in (ln knob, ln size) where size is proportional to the knob; held inside
+    the bracket of the largest value that fits and the smallest that does not.
+    """
+    low, high = knob.low, knob.high
+    fits = [x for x, size in points if size <= cap_bytes]
+    over = [x for x, size in points if size > cap_bytes]
+    floor_x, ceiling_x = max(fits, default=low), min(over, default=high)
+    if knob.integer:
+        lowest = math.floor(floor_x) + 1 if fits else math.ceil(low)
+        highest = math.ceil(ceiling_x) - 1 if over else math.floor(high)
+        if lowest > highest:
+            return None
+    elif fits and not over and floor_x >= high * 0.9999:
+        return None
+    elif over and not fits and ceiling_x <= low * 1.0001:
+        return None
+    wanted = math.log(cap_bytes * FILL_AIM)
+    guess = _secant(knob, points, wanted)
+    if knob.integer:
+        whole = math.floor(guess)
+        if fits and over:
+            # Inside a bracket, never creep along one side.
+            whole = min(max(whole, lowest), highest)
+        return float(min(max(whole, lowest), highest))
+    # A real-valued knob may always be asked for a little less than what was just over.
+    lower_edge = floor_x if fits else low
+    if fits and over and not lower_edge < guess < ceiling_x:
+        guess = math.sqrt(lower_edge * ceiling_x) if knob.proportional else (lower_edge + ceiling_x) / 2
+    guess = min(max(guess, low), high)
+    return None if any(abs(guess - x) <= 1e-4 * max(abs(x), 1e-9) for x, _ in points) else guess
+
+
+def _secant(knob: Knob, points: Sequence[tuple[float, int]], wanted_log_size: float) -> float:
+    def forward(x: float) -> float:
+        return math.log(max(x, 1e-9)) if knob.proportional else x
+
+    def backward(u: float) -> float:
+        return math.exp(u) if knob.proportional else u
+
+    nearest = sorted(points, key=lambda point: abs(math.log(point[1]) - wanted_log_size))[:2]
+    x1, size1 = nearest[0]
+    slope = 1.0 if knob.proportional else _QUALITY_SLOPE
+    if len(nearest) == 2:
+        x2, size2 = nearest[1]
+        run = forward(x2) - forward(x1)
+        if run and (math.log(size2) - math.log(size1)) / run > 0.1 * slope:
+            slope = (math.log(size2) - math.log(size1)) / run
+    return backward(forward(x1) + (wanted_log_size - math.log(size1)) / slope)
+
+
+def choose(
+    rungs: Sequence[Rung], cap_bytes: int, floors: Mapping[str, float], probe: Probe, *, accept_degraded: bool
+) -> Choice:
+    """Try the rungs in order and take the first that fits the cap and meets the floors.
+
+    :param floors: region class -> worst 1 % that must be reached.
+    :param accept_degraded: take the best file under the cap even where it misses a floor (an accountable
+        override); it wins only after every rung has failed honestly.
+    """
+    attempts: list[Attempt] = []
+    nearest: tuple[float, Attempt, Encoded] | None = None
+    for rung in rungs:
+        try:
+            filled = fill(rung, cap_bytes, probe)
+        except EncodeError as error:
+            attempts.append(
+                Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
+            )
+            continue
+        encoded = filled.encoded
+        if not filled.fits:
+            reason = f"the smallest file is {encoded.bytes} bytes, over the cap of {cap_bytes}"
+            attempts.append(_attempt(filled, None, reason))
+            continue
+        if encoded.lossless_proof is not None:
+            attempts.append(_attempt(filled, None, ""))
+            return Choice(winner=attempts[-1], encoded=encoded, attempts=tuple(attempts))
+        fidelity = probe.measure(encoded)
+        missed = missed_floors(fidelity, floors)
+        attempts.append(_attempt(filled, fidelity, describe_missed(missed), missed))
+        if not missed:
+            return Choice(winner=attempts[-1], encoded=encoded, attempts=tuple(attempts))
+        shortfall = max(floor - got for got, floor in missed.values())
+        if nearest is None or shortfall < nearest[0]:
+            nearest = (shortfall, attempts[-1], encoded)
+    if nearest is None:
+        return Choice(winner=None, encoded=None, attempts=tuple(attempts))
+    _, attempt, encoded = nearest
+    if accept_degraded:
+        return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts), degraded=True)
+    return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=(attempt, encoded))
+
+
+def _attempt(
+    filled: Filled,
+    fidelity: Fidelity | None,
+    reason: str,
+    missed: Mapping[str, tuple[float, float]] | None = None,
+) -> Attempt:
+    return Attempt(
+        spec=filled.spec,
+        bytes=filled.encoded.bytes,
+        fidelity=fidelity,
+        rejected_for=reason,
+        missed=missed or {},
+        encodes=filled.encodes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SmallestCap:
+    """What a refusal can say about the cap that would do."""
+
+    bytes: int
+    measured: bool
+    """True where a file of that size was made and met every floor; False for an extrapolation."""
+
+
+def smallest_cap(
+    attempt: Attempt, floors: Mapping[str, float], probe: Probe, *, max_encodes: int = 2
+) -> SmallestCap | None:
+    """The size at which a rejected rung meets the floors, found by encoding larger.
+
+    The error 1 - SSIM falls about as a power of the size; the exponent is learned from the attempts.
+
+    :param attempt: the best attempt that fitted the cap but missed floors; its knob must be open.
+    :returns: the smallest size that was measured to do, an extrapolation where none was reached, or None where
+        the rung has no knob or was never measured.
+    """
+    knob = attempt.spec.rung.knob
+    if knob is None or attempt.fidelity is None or attempt.bytes is None or not attempt.missed:
+        return None
+    trail = [(attempt.bytes, _worst_ratio(attempt.fidelity, floors))]
+    value = attempt.spec.knob_value or knob.start
+    best: int | None = None
+    for _ in range(max_encodes):
+        wanted = _size_for_ratio(trail)
+        growth = wanted / trail[-1][0]
+        value = value * growth if knob.proportional else min(knob.high, value + math.log(growth) / _QUALITY_SLOPE + 1)
+        try:
+            encoded = probe.encode(EncodeSpec(rung=attempt.spec.rung, knob_value=value))
+            fidelity = probe.measure(encoded)
+        except EncodeError:
+            break
+        trail.append((encoded.bytes, _worst_ratio(fidelity, floors)))
+        if not missed_floors(fidelity, floors):
+            best = encoded.bytes
+            break
+        if encoded.saturated or (not knob.proportional and value >= knob.high):
+            return None
+    if best is not None:
+        return SmallestCap(best, measured=True)
+    return SmallestCap(round(_size_for_ratio(trail)), measured=False)
+
+
+def _worst_ratio(fidelity: Fidelity, floors: Mapping[str, float]) -> float:
+    """The largest (1 - reached) / (1 - floor) over the classes: 1 or less where every floor is met."""
+    ratios = [
+        (1 - score.p1) / max(1 - floors[score.region], 1e-6)
+        for score in fidelity.scores
+        if score.metric == "ssim" and score.plane == "y" and score.region in floors
+    ]
+    return max(ratios, default=0.0)
+
+
+def _size_for_ratio(trail: Sequence[tuple[int, float]]) -> float:
+    """Extrapolate the size at which the error ratio is a little under 1."""
+    size, ratio = trail[-1]
+    exponent = 0.8
+    if len(trail) > 1 and trail[-2][0] != size and trail[-2][1] > ratio > 0:
+        first_size, first_ratio = trail[-2]
+        exponent = min(3.0, max(0.25, math.log(first_ratio / ratio) / math.log(size / first_size)))
+    return size * min(16.0, max(1.05, (ratio / 0.97) ** (1 / exponent)))

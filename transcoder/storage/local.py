@@ -1,0 +1,203 @@
+"""A folder on disk: nothing half-written is ever visible under a final name, and nothing is overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from transcoder.errors import InputError, OutputMismatch, StorageError
+from transcoder.storage.base import Admitted
+
+_PREFIX = ".transcoder-"
+_BLOCK_BYTES = 1 << 20
+Tick = Callable[[str, int, int | None], None]
+
+
+def sha256_of(path: Path, tick: Tick | None = None, phase: str = "hash") -> str:
+    """SHA-256 of a file in hexadecimal, read in blocks."""
+    digest = hashlib.sha256()
+    size, done = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            done += len(block)
+            if tick is not None:
+                tick(phase, done, size)
+    return digest.hexdigest()
+
+
+def admit(path: Path, tick: Tick | None = None) -> Admitted:
+    """Take a source in: a regular, readable file, hashed.
+
+    :raises InputError: where it is missing, not a file, empty or not readable.
+    """
+    name = str(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise InputError(f"this is {kind}", where=name, code="input-not-a-file")
+        if status.st_size == 0:
+            raise InputError("the file is empty", where=name, code="input-empty")
+        return Admitted(path, status.st_size, sha256_of(path, tick), status.st_mtime_ns)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=name, code="input-missing") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be read: {reason}", where=name, code="input-unreadable") from None
+
+
+def confirm_unchanged(source: Admitted, tick: Tick | None = None) -> None:
+    """Hash the source again.
+
+    :raises OutputMismatch: where it is not what it was at the beginning.
+    """
+    try:
+        same = sha256_of(source.path, tick, "confirm") == source.sha256
+    except OSError:
+        same = False
+    if not same:
+        raise OutputMismatch(
+            "the source changed while it was being processed",
+            where=str(source.path),
+            code="source-changed",
+            hint="nothing was delivered; work from a copy that no other program writes to",
+        )
+
+
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = {
+            errno.ENOSPC: "free some space, or choose another --out",
+            errno.EDQUOT: "free some space, or choose another --out",
+            errno.EACCES: "choose a folder you may write to with --out",
+            errno.EROFS: "choose a folder you may write to with --out",
+        }.get(error.errno or 0)
+        raise StorageError(
+            f"cannot write: {error.strerror or error}", where=str(error.filename or folder), hint=hint
+        ) from None
+
+
+class LocalStore:
+    """Publishes into one folder, made when needed.
+
+    :param folder: where deliveries go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A hidden folder inside the target, so that publishing is a rename on one file system.
+
+        Folders that a killed process left behind are recognised by their free lock and removed.
+
+        :raises StorageError: where the folder cannot be written, or fills up while it is in use.
+        """
+        made = [parent for parent in (self.folder, *self.folder.parents) if not parent.exists()]
+        with _storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            work, lock = self._locked_folder()
+        try:
+            with _storage_errors(self.folder):
+                yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+            os.close(lock)
+            for parent in made:  # a failed job leaves no empty folder behind either
+                with contextlib.suppress(OSError):
+                    parent.rmdir()
+
+    def _locked_folder(self) -> tuple[Path, int]:
+        while True:
+            work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.folder))
+            lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if (work / "lock").exists():  # else another run swept it before it was locked
+                return work, lock
+            os.close(lock)
+
+    def _sweep(self) -> None:
+        for stale in self.folder.glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                lock = os.open(stale / "lock", os.O_RDWR)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(stale, ignore_errors=True)
+                finally:
+                    os.close(lock)
+
+    def reserve(self, names: Sequence[str]) -> None:
+        """:raises StorageError: where one of the names exists."""
+        for name in names:
+            if os.path.lexists(self.folder / name):
+                raise _taken(self.folder / name)
+
+    def publish(self, files: Mapping[str, Path]) -> dict[str, Path]:
+        """Link each file to its final name (which fails where the name is taken), fsynced, in order."""
+        published: dict[str, Path] = {}
+        try:
+            with _storage_errors(self.folder):
+                for name, path in files.items():
+                    with path.open("rb") as file:
+                        os.fsync(file.fileno())
+                    target = self.folder / name
+                    _move_without_overwriting(path, target)
+                    published[name] = target
+                _sync_folder(self.folder)
+        except BaseException:
+            for target in published.values():
+                with contextlib.suppress(OSError):
+                    target.unlink()
+            raise
+        return published
+
+
+def _taken(path: Path) -> StorageError:
+    return StorageError(
+        "this file exists already and is never overwritten",
+        where=str(path),
+        hint="choose another --out, or move the earlier delivery away",
+        code="output-exists",
+    )
+
+
+def _move_without_overwriting(path: Path, target: Path) -> None:
+    path.chmod(0o644)
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise _taken(target) from None
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK, errno.ENOSYS):
+            raise
+        # A file system without hard links (FAT, some network shares): claim the name, then replace it.
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            raise _taken(target) from None
+        path.replace(target)
+        return
+    path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
