@@ -12,10 +12,10 @@ from transcoder import pipeline
 from transcoder import profile as profiles
 from transcoder.certificate import keys
 from transcoder.certificate import verify as verification
-from transcoder.certificate.remeasure import remeasure
+from transcoder.certificate.remeasure import remeasure, worst_pictures
 from transcoder.certificate.signer import PemSigner
-from transcoder.certificate.verify import Step, Verification
-from transcoder.errors import UsageError
+from transcoder.certificate.verify import Outcome, Step, Verification
+from transcoder.errors import CertificateError, UsageError
 from transcoder.media.probe import probe as probe_media
 from transcoder.model import CaseFields, Delivery, Override, Progress, ProgressCallback, SourceInfo, ignore_progress
 from transcoder.profile import Profile
@@ -169,18 +169,48 @@ def inspect(path: Path | str) -> SourceInfo:
     return probe_media(Path(path), sha256=admitted.sha256)
 
 
-def render_report(certificate: Path | str, *, out: Path | str, source: Path | str | None = None,
-                  ca: Path | str | None = None) -> Path:  # fmt: skip
-    """Render the report of a certificate again, after verifying it; pictures need the source.
+def render_report(
+    path: Path | str,
+    *,
+    out: Path | str,
+    source: Path | str | None = None,
+    ca: Path | str | None = None,
+    settings: Settings | None = None,
+) -> Path:
+    """Render the report of a delivery again, after verifying its certificate.
 
-    :raises CertificateError: where the certificate does not verify.
-    :raises StorageError: where ``out`` exists.
+    :param source: the master; with it the report shows the worst moment before and after.
+    :raises CertificateError: where the certificate does not verify, or ``source`` is not its master.
+    :raises StorageError: where ``out`` exists or cannot be written.
     """
-    from transcoder.report.again import render_again
-
-    results = verify(certificate, ca=ca)
-    result = results[0]
-    return render_again(result, Path(out), Path(source) if source is not None else None)
+    result = verify(path, ca=ca, settings=settings)[0]
+    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
+    if failed is not None or result.statement is None or result.signature is None:
+        raise CertificateError(
+            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
+            where=result.certificate.name,
+        )
+    before, after = (None, None)
+    if source is not None:
+        before, after = worst_pictures(result.statement, Path(source), result.certificate.parent)
+    kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
+    target = Path(out)
+    page = html.render(
+        result.statement,
+        result.signature,
+        names={
+            kind: result.certificate.name,
+            "signature": f"{result.certificate.name}.p7s",
+            "report": target.name,
+        },
+        before=before,
+        after=after,
+        max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
+    )
+    store = local.LocalStore(target.absolute().parent)
+    with store.workspace() as work:
+        (work / "report").write_text(page, encoding="utf-8")
+        return store.publish({target.name: work / "report"})[target.name]
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
@@ -194,4 +224,4 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-__all__ = ["KeyStatus", "expand", "html", "inspect", "key_status", "render_report", "services", "transcode", "verify"]
+__all__ = ["KeyStatus", "expand", "inspect", "key_status", "render_report", "services", "transcode", "verify"]

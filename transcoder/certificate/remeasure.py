@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from transcoder.certificate.verify import TOLERANCE, Outcome, Step, offset_of
+from transcoder.certificate.verify import TOLERANCE, Outcome, Step, confirm_master, offset_of
 from transcoder.errors import CertificateError, TranscodeError
 from transcoder.media import frames, stills
 from transcoder.media.probe import probe
@@ -44,7 +44,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     try:
         info = probe(source, sha256=predicate["source"]["sha256"])
         offset = offset_of(parsed)
-        fidelity = _measure(info, output, offset, tick)
+        fidelity = _measure(info, output, offset, tick).fidelity
         first = _compare(recorded, fidelity, predicate["verdict"])
         return [first, _oracle(info, output, offset, fidelity)]
     except TranscodeError as error:
@@ -56,10 +56,26 @@ def _step(number: int, title: str, outcome: Outcome, detail: str) -> Step:
     return Step(number=number, title=title, outcome=outcome, detail=detail)
 
 
-def _measure(info: SourceInfo, output: Path, offset: Fraction, tick: Tick) -> Fidelity:
+def worst_pictures(
+    parsed: dict[str, Any], source: Path, folder: Path
+) -> tuple[Image.Image | None, Image.Image | None]:
+    """The picture pair of the worst moment, found by measuring again; Nones where there is nothing to compare.
+
+    :raises CertificateError: where ``source`` is not the certificate's master.
+    """
+    predicate = parsed["predicate"]
+    confirm_master(parsed, source)
+    if not predicate["files"] or predicate["verdict"] == "identical":
+        return None, None
+    info = probe(source, sha256=predicate["source"]["sha256"])
+    found = _measure(info, folder / predicate["files"][0]["name"], offset_of(parsed), lambda *_: None)
+    return found.before, found.after
+
+
+def _measure(info: SourceInfo, output: Path, offset: Fraction, tick: Tick) -> measure.Measurement:
     if info.video is not None:
-        return measure.measure_video(info.path, info.video, output, offset, tick).fidelity
-    return measure.measure_still(info.path, output).fidelity
+        return measure.measure_video(info.path, info.video, output, offset, tick)
+    return measure.measure_still(info.path, output)
 
 
 def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) -> Step:
@@ -152,4 +168,4 @@ def _large_enough(pairs: list[Pair]) -> list[Pair]:
     return [pair for pair in pairs if min(pair[0].shape) >= 11]
 
 
-__all__ = ["ORACLE_BOUND", "reference_ssim", "remeasure"]
+__all__ = ["ORACLE_BOUND", "reference_ssim", "remeasure", "worst_pictures"]

@@ -88,7 +88,7 @@ def build(facts: StatementInput) -> dict[str, object]:
                 "self_issued": facts.signer.self_issued,
             },
             "case": facts.case.to_dict(),
-            "source": _source(source),
+            "source": describe_source(source),
             "profile": _profile(profile),
             "files": [
                 {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects
@@ -183,7 +183,7 @@ def _fraction(value: Fraction | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _source(source: SourceInfo) -> dict[str, object]:
+def describe_source(source: SourceInfo) -> dict[str, object]:
     described: dict[str, object] = {
         "name": source.name,
         "bytes": source.bytes,

@@ -151,7 +151,7 @@ def verify(
         run.skip(8, "measuring again gives the same scores", "no --source given")
         run.skip(9, "an independent implementation agrees", "no --source given")
     else:
-        same = run.step(7, "source is the master named", lambda: _master(_need(parsed), source))
+        same = run.step(7, "source is the master named", lambda: confirm_master(_need(parsed), source))
         if same is None or measure is None or parsed is None or not run.passed(5):
             run.skip(8, "measuring again gives the same scores", "needs steps 1, 5 and 7")
             run.skip(9, "an independent implementation agrees", "needs steps 1, 5 and 7")
@@ -269,7 +269,11 @@ def _cap(parsed: dict[str, Any], certificate: Path) -> str:
     return f"cap {cap} bytes"
 
 
-def _master(parsed: dict[str, Any], source: Path) -> str:
+def confirm_master(parsed: dict[str, Any], source: Path) -> str:
+    """Step 7.
+
+    :raises CertificateError: where the file is another one.
+    """
     try:
         digest = _sha256(source)
     except OSError as error:

@@ -41,7 +41,7 @@ def fidelity_chart(times_s: Sequence[float], lines: Sequence[Line], worst_at_s: 
         return _TOP + (1 - value) / (1 - bottom) * (HEIGHT - _TOP - _BOTTOM)
 
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="chart" preserveAspectRatio="none" '
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="chart" '
         f'aria-label="Fidelity over time, lowest {lowest:.3f}">'
     ]
     for value in _ticks(bottom):

@@ -1,0 +1,5 @@
+"""``python -m transcoder``."""
+
+from transcoder.cli import main
+
+main()

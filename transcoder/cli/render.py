@@ -1,0 +1,95 @@
+"""Results in words. Nothing here computes; file names and messages are printed without any markup."""
+
+from __future__ import annotations
+
+import sys
+
+from transcoder.certificate.verify import Outcome as StepOutcome
+from transcoder.certificate.verify import Verification
+from transcoder.cli.batch import Outcome
+from transcoder.model import SourceInfo
+
+_WORDS = {
+    "identical": "identical (same bytes)",
+    "lossless": "lossless (every sample equal)",
+    "meets-floor": "meets the fidelity floors",
+    "degraded": "DEGRADED below a floor, by a named person's decision",
+}
+_MARKS = {StepOutcome.PASSED: "ok  ", StepOutcome.FAILED: "FAIL", StepOutcome.SKIPPED: "-   "}
+
+
+def printable(text: str) -> str:
+    """Text without control characters, so that a hostile file name cannot steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def say(text: str) -> None:
+    """Print a line to standard output."""
+    print(printable(text))
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error."""
+    print(f"transcoder: {printable(text)}", file=sys.stderr)
+
+
+def outcome(result: Outcome) -> None:
+    """One source's result in a few lines."""
+    delivery = result.delivery
+    if result.error is not None:
+        complain(str(result.error))
+        if delivery is not None:
+            say(f"{delivery.source.name}: REFUSED")
+            say(f"  signed refusal: {delivery.file('refusal').path}")
+            say(f"  report:         {delivery.file('report').path}")
+        return
+    assert delivery is not None
+    media = next(item for item in delivery.files if item.role in ("media", "still", "part"))
+    say(f"{delivery.source.name}: {_WORDS[str(delivery.verdict)]}")
+    say(f"  {delivery.rung}: {delivery.source.bytes:,} -> {media.bytes:,} bytes in {delivery.seconds:.1f} s")
+    if delivery.fidelity is not None:
+        frame, tile = delivery.fidelity.score("frame"), delivery.fidelity.score("tile")
+        count = f"{delivery.fidelity.frames:,} frames measured: " if delivery.source.kind == "video" else ""
+        say(
+            f"  {count}SSIM mean {frame.mean:.4f}, worst 1 % {frame.p1:.4f}; "
+            f"worst place {tile.minimum:.4f}" + (f" at {tile.minimum_at_s:.1f} s" if delivery.source.video else "")
+        )
+    say(f"  file:   {media.path}")
+    say(f"  report: {delivery.file('report').path}")
+
+
+def verification(result: Verification) -> None:
+    """Numbered steps of one certificate."""
+    say(f"{result.certificate.name}")
+    for step in result.steps:
+        say(f"  {step.number}. {_MARKS[step.outcome]} {step.title}" + (f": {step.detail}" if step.detail else ""))
+    if result.ok:
+        say(f"  VERIFIED: the certificate holds; its verdict is \"{result.verdict}\"")
+    else:
+        say("  NOT VERIFIED")
+
+
+def source(info: SourceInfo) -> None:
+    """What is in a source."""
+    say(f"{info.name}: {info.bytes:,} bytes, sha256 {info.sha256}")
+    if info.video is not None:
+        video = info.video
+        say(
+            f"  video {video.codec} {video.width}x{video.height} {video.pixel_format}, {video.frames:,} packets, "
+            f"{float(video.duration_s):.3f} s, timing: {video.timing}"
+            + (", variable frame rate" if video.variable_rate else "")
+            + (", interlaced" if video.interlaced else "")
+            + (f", rotation {video.rotation_deg}" if video.rotation_deg else "")
+            + (f", sample aspect {video.sample_aspect}" if video.sample_aspect not in (None, 1) else "")
+        )
+    for track in info.audio:
+        say(f"  audio {track.codec} {track.sample_rate_hz} Hz {track.channels} ch, {float(track.duration_s):.3f} s")
+    for other in info.others:
+        say(f"  other {other.kind} {other.codec or ''}")
+    if info.still is not None:
+        still = info.still
+        say(f"  picture {still.format} {still.width}x{still.height} {still.mode}, {still.bit_depth} bits")
+        for extra in still.extras:
+            say(f"  beside it: {extra}")
+    for key, value in sorted(info.metadata.items()):
+        say(f"  tag {key}: {value[:100]}")
