@@ -58,9 +58,7 @@ def key_status(settings: Settings | None = None) -> KeyStatus:
 
 def _load(settings: Settings) -> tuple[keys.KeyPair, Path]:
     if (settings.signer_key is None) != (settings.signer_cert is None):
-        raise UsageError(
-            "TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT belong together", hint="set both or neither"
-        )
+        raise UsageError("TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT belong together", hint="set both or neither")
     if settings.signer_key is not None and settings.signer_cert is not None:
         pair = keys.load_pair(settings.signer_key, settings.signer_cert, settings.signer_chain)
         return pair, settings.signer_chain or settings.signer_cert
@@ -157,7 +155,12 @@ def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
     if ca is not None:
         return keys.load_certificates(ca)
     own = [settings.signer_chain or settings.signer_cert, settings.keys_dir / keys.CA_FILE]
-    return [certificate for path in own if path is not None and path.exists() for certificate in keys.load_certificates(path)]
+    return [
+        certificate
+        for path in own
+        if path is not None and path.exists()
+        for certificate in keys.load_certificates(path)
+    ]
 
 
 def inspect(path: Path | str) -> SourceInfo:
@@ -197,7 +200,7 @@ def render_report(
     target = Path(out)
     page = html.render(
         result.statement,
-        result.signature,
+        html.SignedBy(result.signature.subject, result.signature.self_issued),
         names={
             kind: result.certificate.name,
             "signature": f"{result.certificate.name}.p7s",

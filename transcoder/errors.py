@@ -8,7 +8,7 @@
     │   ├── CapUnreachable         nothing this profile allows is small enough
     │   └── FloorUnreachable       small enough exists, but it destroys detail
     ├── EncodeError                an encoder or muxer failed
-    ├── OutputMismatch             what was written is not what was promised (frames, timestamps, pixels, source changed)
+    ├── OutputMismatch             what was written is not what was promised (frames, times, pixels, source changed)
     ├── CertificateError           a key, signature, chain or hash does not hold
     ├── StorageError               a file cannot be written, or would overwrite another
     └── Cancelled                  the caller asked to stop

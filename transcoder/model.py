@@ -363,9 +363,7 @@ class Delivery:
             "profile": self.profile,
             "verdict": str(self.verdict),
             "rung": self.rung,
-            "files": [
-                {"role": f.role, "path": str(f.path), "bytes": f.bytes, "sha256": f.sha256} for f in self.files
-            ],
+            "files": [{"role": f.role, "path": str(f.path), "bytes": f.bytes, "sha256": f.sha256} for f in self.files],
             "fidelity": fidelity,
             "rejected": [{"rung": rung, "reason": reason} for rung, reason in self.rejected],
             "refusal": dict(self.refusal) if self.refusal is not None else None,

@@ -205,7 +205,7 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
         pictures = outcome.studio.measurements.get(refusal.best.path)
     page = html.render(
         statement,
-        facts,
+        html.SignedBy(facts.subject, facts.self_issued),
         names=names,
         before=pictures.before if pictures else None,
         after=pictures.after if pictures else None,
@@ -220,7 +220,7 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
             )
         (work / f"final-{name}").write_bytes(data)
     files = {**media, **{name: work / f"final-{name}" for name in contents}}
-    roles = {name: role for name in media} | {name: key for key, name in names.items()}
+    roles = dict.fromkeys(media, role) | {name: key for key, name in names.items()}
     return _Packet(files, roles, statement, {n: _describe(n, p, roles[n]) for n, p in files.items()})
 
 
@@ -261,8 +261,6 @@ def _ticker(request: Request) -> Callable[[str, int, int | None], None]:
     name = str(request.source)
 
     def tick(phase: str, done: int, total: int | None) -> None:
-        request.progress(
-            Progress(source=name, phase=phase, done=done, total=total, unit=units.get(phase, "frames"))
-        )
+        request.progress(Progress(source=name, phase=phase, done=done, total=total, unit=units.get(phase, "frames")))
 
     return tick

@@ -28,7 +28,19 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
 
 _KEYS: Mapping[str, frozenset[str]] = {
     "": frozenset(
-        ("name title version cap_bytes transfer_encoding max_parts video audio still floors fallback").split()
+        (
+            "name",
+            "title",
+            "version",
+            "cap_bytes",
+            "transfer_encoding",
+            "max_parts",
+            "video",
+            "audio",
+            "still",
+            "floors",
+            "fallback",
+        )
     ),
     "video": frozenset(("containers", "codecs", "pixel_formats", "preset")),
     "audio": frozenset(("codecs", "max_share", "min_bitrate_bps", "max_bitrate_bps")),

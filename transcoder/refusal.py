@@ -41,9 +41,7 @@ class Refusal:
             else {
                 "rung": best.spec.rung.label,
                 "bytes": best.bytes,
-                "missed": {
-                    name: {"p1": round(got, 6), "floor": floor} for name, (got, floor) in best.missed.items()
-                },
+                "missed": {name: {"p1": round(got, 6), "floor": floor} for name, (got, floor) in best.missed.items()},
             },
             "smallest_cap": None
             if self.smallest is None
@@ -63,7 +61,9 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
         reasons = reasons or [reason for name, reason in plan.skipped if name is not RungName.UNCHANGED]
         last = reasons[-1] if reasons else "no rung applies"
         message = f"nothing the profile {profile.name} allows fits {cap} bytes: {last}"
-        return Refusal(message, "choose a profile with a larger cap, or send the original another way", None, None, None)
+        return Refusal(
+            message, "choose a profile with a larger cap, or send the original another way", None, None, None
+        )
     attempt, encoded = choice.nearest
     smallest = search.smallest_cap(attempt, profile.floors, probe)
     parts = None
@@ -78,4 +78,3 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
             hint += f", about {parts} parts of this size"
     hint += "; or decide with --accept-degraded --operator NAME --reason TEXT"
     return Refusal(message, hint, Best(attempt, encoded.path), smallest, parts)
-

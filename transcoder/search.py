@@ -116,9 +116,7 @@ def propose(knob: Knob, points: Sequence[tuple[float, int]], cap_bytes: int) -> 
         highest = math.ceil(ceiling_x) - 1 if over else math.floor(high)
         if lowest > highest:
             return None
-    elif fits and not over and floor_x >= high * 0.9999:
-        return None
-    elif over and not fits and ceiling_x <= low * 1.0001:
+    elif (fits and not over and floor_x >= high * 0.9999) or (over and not fits and ceiling_x <= low * 1.0001):
         return None
     wanted = math.log(cap_bytes * FILL_AIM)
     guess = _secant(knob, points, wanted)
@@ -276,4 +274,4 @@ def _size_for_ratio(trail: Sequence[tuple[int, float]]) -> float:
     if len(trail) > 1 and trail[-2][0] != size and trail[-2][1] > ratio > 0:
         first_size, first_ratio = trail[-2]
         exponent = min(3.0, max(0.25, math.log(first_ratio / ratio) / math.log(size / first_size)))
-    return size * min(16.0, max(1.05, (ratio / 0.97) ** (1 / exponent)))
+    return float(size * min(16.0, max(1.05, (ratio / 0.97) ** (1 / exponent))))

@@ -1,0 +1,1 @@
+"""The signed statement about a delivery: built, signed and verified here."""

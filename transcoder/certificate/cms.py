@@ -106,7 +106,9 @@ def _only_signer(data: cms.SignedData) -> cms.SignerInfo:
     return signer
 
 
-def _certificates(data: cms.SignedData, signer: cms.SignerInfo) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+def _certificates(
+    data: cms.SignedData, signer: cms.SignerInfo
+) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
     carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
     serial = signer["sid"].chosen["serial_number"].native
     issuer = signer["sid"].chosen["issuer"].dump()

@@ -46,7 +46,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
         offset = offset_of(parsed)
         fidelity = _measure(info, output, offset, tick).fidelity
         first = _compare(recorded, fidelity, predicate["verdict"])
-        return [first, _oracle(info, output, offset, fidelity)]
+        return [first, _oracle(info, output, fidelity)]
     except TranscodeError as error:
         return [_step(8, _TITLE_8, Outcome.FAILED, str(error)),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "needs step 8")]  # fmt: skip
@@ -56,9 +56,7 @@ def _step(number: int, title: str, outcome: Outcome, detail: str) -> Step:
     return Step(number=number, title=title, outcome=outcome, detail=detail)
 
 
-def worst_pictures(
-    parsed: dict[str, Any], source: Path, folder: Path
-) -> tuple[Image.Image | None, Image.Image | None]:
+def worst_pictures(parsed: dict[str, Any], source: Path, folder: Path) -> tuple[Image.Image | None, Image.Image | None]:
     """The picture pair of the worst moment, found by measuring again; Nones where there is nothing to compare.
 
     :raises CertificateError: where ``source`` is not the certificate's master.
@@ -99,7 +97,7 @@ def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) 
     return _step(8, _TITLE_8, outcome, detail)
 
 
-def _oracle(info: SourceInfo, output: Path, offset: Fraction, fidelity: Fidelity) -> Step:
+def _oracle(info: SourceInfo, output: Path, fidelity: Fidelity) -> Step:
     """scikit-image's structural_similarity (Gaussian weights, sigma 1.5, as Wang et al. 2004) on samples."""
     pairs = _sample_still(info, output) if info.video is None else _sample_video(info, output, fidelity)
     ours, theirs = [], []
@@ -121,7 +119,7 @@ def reference_ssim(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float
     """scikit-image's SSIM of two luma planes of shape (height, width), uint8."""
     from skimage.metrics import structural_similarity
 
-    value: float = structural_similarity(
+    value = structural_similarity(  # type: ignore[no-untyped-call]
         before, after, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
     return float(value)

@@ -18,9 +18,9 @@ from typing import Any
 import rfc8785
 
 from transcoder import resources
-from transcoder.certificate import packing
 from transcoder.certificate.base import SignerIdentity
 from transcoder.errors import CertificateError
+from transcoder.metrics import packing
 from transcoder.model import (
     Attempt,
     CaseFields,
@@ -45,7 +45,16 @@ PREDICATE_TYPE = "urn:transcoder:fidelity:1"
 SCHEMA_NAME = "certificate.schema.json"
 _SERIES_SHARE = 0.25
 """At most this share of the cap may go into per-frame data of one certificate."""
-_LIBRARIES = ("av", "numpy", "numba", "Pillow", "pillow-heif", "cryptography", "pyoxipng", "mozjpeg-lossless-optimization")
+_LIBRARIES = (
+    "av",
+    "numpy",
+    "numba",
+    "Pillow",
+    "pillow-heif",
+    "cryptography",
+    "pyoxipng",
+    "mozjpeg-lossless-optimization",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +174,8 @@ def parse(content: bytes) -> dict[str, Any]:
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path) or "certificate"
         raise CertificateError(f"breaks its schema: {error.message[:160]}", where=where, code="statement-invalid")
-    return statement
+    valid: dict[str, Any] = statement
+    return valid
 
 
 def schema() -> dict[str, Any]:
@@ -184,6 +194,7 @@ def _fraction(value: Fraction | None) -> str | None:
 
 
 def describe_source(source: SourceInfo) -> dict[str, object]:
+    """A source as plain JSON values: the certificate's ``source`` object, and what ``inspect --json`` prints."""
     described: dict[str, object] = {
         "name": source.name,
         "bytes": source.bytes,
@@ -333,7 +344,7 @@ def rejected_pairs(choice: Choice, skipped: Sequence[tuple[RungName, str]]) -> t
 
 def _rejected(choice: Choice, skipped: Sequence[tuple[RungName, str]]) -> list[dict[str, object]]:
     by_label: dict[str, Attempt] = {a.spec.rung.label: a for a in choice.attempts}
-    described = []
+    described: list[dict[str, object]] = []
     for label, reason in rejected_pairs(choice, skipped):
         attempt = by_label.get(label)
         described.append(

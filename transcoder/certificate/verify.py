@@ -139,7 +139,7 @@ def verify(
     """
     run = _Run()
     content = run.read(certificate)
-    signature = run.read(certificate.with_name(certificate.name + ".p7s"), "the signature file is missing")
+    signature = run.read(certificate.with_name(certificate.name + ".p7s"))
     parsed = run.step(1, "certificate is canonical and follows the schema", lambda: _parse(content))
     facts = run.step(2, "signature covers exactly this certificate", lambda: _signature(content, signature))
     run.step(3, "signer leads to a trusted authority", lambda: _trusted(_need(facts), anchors))
@@ -189,7 +189,7 @@ class _Run:
     def passed(self, number: int) -> bool:
         return any(step.number == number and step.outcome is Outcome.PASSED for step in self.steps)
 
-    def read(self, path: Path, message: str = "cannot be read") -> bytes | None:
+    def read(self, path: Path) -> bytes | None:
         """A file's bytes, or None: the step that needs them fails with the reason."""
         try:
             return path.read_bytes()
@@ -250,7 +250,9 @@ def _files(parsed: dict[str, Any], folder: Path) -> str:
             raise CertificateError("the file is missing", where=item["name"], code="file-missing") from None
         if size != item["bytes"] or digest != item["sha256"]:
             raise CertificateError(
-                "the file is not the one that was certified (its SHA-256 differs)", where=item["name"], code="file-changed"
+                "the file is not the one that was certified (its SHA-256 differs)",
+                where=item["name"],
+                code="file-changed",
             )
     return f"{len(files)} file(s)" if files else "a refusal delivers no file"
 

@@ -64,7 +64,7 @@ def verification(result: Verification) -> None:
     for step in result.steps:
         say(f"  {step.number}. {_MARKS[step.outcome]} {step.title}" + (f": {step.detail}" if step.detail else ""))
     if result.ok:
-        say(f"  VERIFIED: the certificate holds; its verdict is \"{result.verdict}\"")
+        say(f'  VERIFIED: the certificate holds; its verdict is "{result.verdict}"')
     else:
         say("  NOT VERIFIED")
 

@@ -206,7 +206,9 @@ def _lossy_rungs(source: SourceInfo, name: str) -> Iterator[Rung]:
     if name == "png":
         return
     for sampling in samplings:
-        settings: dict[str, Value] = {"format": name} | ({"subsampling": sampling} if sampling else {})
+        settings: dict[str, Value] = {"format": name}
+        if sampling:
+            settings["subsampling"] = sampling
         if name == "avif" and sampling is None:
             settings["subsampling"] = "4:0:0" if still.mode == "L" else "4:2:0"
         yield Rung(

@@ -11,9 +11,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import av.bitstream
-import av.packet
-
 from transcoder.encode.base import EncodeJob
 from transcoder.errors import EncodeError
 from transcoder.media.containers import library_errors, open_input

@@ -88,9 +88,7 @@ def _webp(picture: Image.Image, quality: int, settings: Mapping[str, Value], met
     exif, icc, xmp = metadata
     icc, fates = _usable_icc(icc, picture)
     out = io.BytesIO()
-    picture.save(
-        out, "WEBP", quality=quality, method=6, exact=True, exif=exif, icc_profile=icc or None, xmp=xmp
-    )
+    picture.save(out, "WEBP", quality=quality, method=6, exact=True, exif=exif, icc_profile=icc or None, xmp=xmp)
     return out.getvalue(), fates
 
 

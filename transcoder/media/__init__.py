@@ -1,0 +1,1 @@
+"""Reading and writing media: probing, frames with exact timestamps, muxing, pictures."""

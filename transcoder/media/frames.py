@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import av.video.format
 import av.video.frame
@@ -71,14 +72,14 @@ def planes_of(frame: av.video.frame.VideoFrame) -> Planes:
     layout = layout_of(frame.format.name)
     if layout is None:
         raise ValueError(f"not a planar YUV format: {frame.format.name}")
-    dtype = np.dtype(np.uint8) if layout.bit_depth <= 8 else np.dtype("<u2")
-    views = []
+    dtype: np.dtype[Any] = np.dtype(np.uint8) if layout.bit_depth <= 8 else np.dtype("<u2")
+    views: list[NDArray[np.uint8] | NDArray[np.uint16]] = []
     for number in range(layout.planes):
         plane = frame.planes[number]
         shift_x = layout.chroma_log2_width if number else 0
         shift_y = layout.chroma_log2_height if number else 0
         width, height = -((-frame.width) >> shift_x), -((-frame.height) >> shift_y)
-        rows = np.frombuffer(plane, dtype=dtype).reshape(-1, plane.line_size // dtype.itemsize)
+        rows = np.frombuffer(memoryview(plane), dtype=dtype).reshape(-1, plane.line_size // dtype.itemsize)
         views.append(rows[:height, :width])
     return tuple(views)
 

@@ -82,7 +82,7 @@ def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInf
     depth = image.info.get("bit_depth")
     if not isinstance(depth, int):
         # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
-        deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in image.tile)
+        deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
         depth = 16 if deep else 8
     return StillInfo(
         format=format_name,
@@ -214,7 +214,7 @@ def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
             scaled = (array.astype(np.float64) - low) * (255.0 / max(high - low, 1e-12))
             notes.append(f"samples from {low:g} to {high:g} scaled to 8 bits")
         else:
-            scaled = array.astype(np.uint16) >> 8
+            scaled = (array.astype(np.uint16) >> 8).astype(np.float64)
             notes.append("16-bit samples reduced to their upper 8 bits")
         return Image.fromarray(scaled.astype(np.uint8)), tuple(notes)
     if "A" in image.getbands() or "transparency" in image.info:

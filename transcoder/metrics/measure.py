@@ -147,7 +147,7 @@ class _Collector:
         return Measurement(fidelity, before, after)
 
     def _picture(self, item: TimedFrame) -> Image.Image:
-        image: Image.Image = item.frame.to_image()
+        image: Image.Image = item.frame.to_image()  # type: ignore[no-untyped-call]
         return image
 
 

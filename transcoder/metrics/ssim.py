@@ -26,48 +26,49 @@ SMALLEST_SIDE = 8
 """A plane smaller than one window is enlarged by repeating its edge."""
 
 
-@njit(cache=True, nogil=True, fastmath=False)  # type: ignore[untyped-decorator, unused-ignore]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _ssim_map(a: Any, b: Any, c1: int, c2: int, out: Any) -> int:
-    """Fill ``out`` (rows/4 - 1, columns/4 - 1) and return the sum of squared differences of the covered area."""
+    """Fill ``out`` (rows/4 - 1, columns/4 - 1) and return the sum of squared differences of the covered area.
+
+    Sums of a, b, a*a + b*b and a*b go down the columns first, then across: whole rows at a time are
+    what the compiler can vectorise (twice as fast as block by block).
+    """
     blocks_y = a.shape[0] // 4
     blocks_x = a.shape[1] // 4
-    # Sums of the previous and the current row of 4x4 blocks: a, b, a*a + b*b, a*b.
-    previous = np.zeros((blocks_x, 4), dtype=np.int64)
-    current = np.zeros((blocks_x, 4), dtype=np.int64)
-    sse = 0
+    columns = np.empty((4, blocks_x * 4), dtype=np.int64)
+    blocks = np.empty((2, 4, blocks_x), dtype=np.int64)
+    sse = np.int64(0)
     for by in range(blocks_y):
+        r = by * 4
+        for x in range(blocks_x * 4):
+            p0, p1, p2, p3 = np.int64(a[r, x]), np.int64(a[r + 1, x]), np.int64(a[r + 2, x]), np.int64(a[r + 3, x])
+            q0, q1, q2, q3 = np.int64(b[r, x]), np.int64(b[r + 1, x]), np.int64(b[r + 2, x]), np.int64(b[r + 3, x])
+            columns[0, x] = p0 + p1 + p2 + p3
+            columns[1, x] = q0 + q1 + q2 + q3
+            columns[2, x] = p0 * p0 + p1 * p1 + p2 * p2 + p3 * p3 + q0 * q0 + q1 * q1 + q2 * q2 + q3 * q3
+            columns[3, x] = p0 * q0 + p1 * q1 + p2 * q2 + p3 * q3
+        now = by & 1
+        for kind in range(4):
+            for bx in range(blocks_x):
+                x = 4 * bx
+                blocks[now, kind, bx] = (
+                    columns[kind, x] + columns[kind, x + 1] + columns[kind, x + 2] + columns[kind, x + 3]
+                )
         for bx in range(blocks_x):
-            s1 = 0
-            s2 = 0
-            ss = 0
-            s12 = 0
-            for y in range(by * 4, by * 4 + 4):
-                for x in range(bx * 4, bx * 4 + 4):
-                    p = np.int64(a[y, x])
-                    q = np.int64(b[y, x])
-                    s1 += p
-                    s2 += q
-                    ss += p * p + q * q
-                    s12 += p * q
-            current[bx, 0] = s1
-            current[bx, 1] = s2
-            current[bx, 2] = ss
-            current[bx, 3] = s12
-            sse += ss - 2 * s12
+            sse += blocks[now, 2, bx] - 2 * blocks[now, 3, bx]
         if by > 0:
+            up = 1 - now
             for bx in range(blocks_x - 1):
-                f1 = previous[bx, 0] + previous[bx + 1, 0] + current[bx, 0] + current[bx + 1, 0]
-                f2 = previous[bx, 1] + previous[bx + 1, 1] + current[bx, 1] + current[bx + 1, 1]
-                fs = previous[bx, 2] + previous[bx + 1, 2] + current[bx, 2] + current[bx + 1, 2]
-                f12 = previous[bx, 3] + previous[bx + 1, 3] + current[bx, 3] + current[bx + 1, 3]
+                f1 = blocks[up, 0, bx] + blocks[up, 0, bx + 1] + blocks[now, 0, bx] + blocks[now, 0, bx + 1]
+                f2 = blocks[up, 1, bx] + blocks[up, 1, bx + 1] + blocks[now, 1, bx] + blocks[now, 1, bx + 1]
+                fs = blocks[up, 2, bx] + blocks[up, 2, bx + 1] + blocks[now, 2, bx] + blocks[now, 2, bx + 1]
+                f12 = blocks[up, 3, bx] + blocks[up, 3, bx + 1] + blocks[now, 3, bx] + blocks[now, 3, bx + 1]
                 variances = fs * 64 - f1 * f1 - f2 * f2
                 covariance = f12 * 64 - f1 * f2
-                out[by - 1, bx] = (
-                    (float(2 * f1 * f2 + c1) * float(2 * covariance + c2))
-                    / (float(f1 * f1 + f2 * f2 + c1) * float(variances + c2))
+                out[by - 1, bx] = (float(2 * f1 * f2 + c1) * float(2 * covariance + c2)) / (
+                    float(f1 * f1 + f2 * f2 + c1) * float(variances + c2)
                 )
-        previous, current = current, previous
-    return sse
+    return int(sse)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -85,7 +86,8 @@ def _at_least_one_window(plane: Plane) -> Plane:
     missing_y = max(0, SMALLEST_SIDE - plane.shape[0])
     missing_x = max(0, SMALLEST_SIDE - plane.shape[1])
     if missing_y or missing_x:
-        return np.pad(plane, ((0, missing_y), (0, missing_x)), mode="edge")
+        padded: Plane = np.pad(plane, ((0, missing_y), (0, missing_x)), mode="edge")  # type: ignore[assignment]
+        return padded
     return plane
 
 

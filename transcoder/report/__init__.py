@@ -1,0 +1,1 @@
+"""The fidelity report for people."""

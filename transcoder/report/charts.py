@@ -49,7 +49,7 @@ def fidelity_chart(times_s: Sequence[float], lines: Sequence[Line], worst_at_s: 
         parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>')
     for share in (0, 0.25, 0.5, 0.75, 1):
         seconds = start + (end - start) * share
-        anchor = {0: "start", 1: "end"}.get(share, "middle")
+        anchor = "start" if share == 0 else "end" if share == 1 else "middle"
         parts.append(f'<text x="{x(seconds):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{clock(seconds)}</text>')
     parts.append(
         f'<line class="worst" x1="{x(worst_at_s):.1f}" x2="{x(worst_at_s):.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>'

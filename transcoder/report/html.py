@@ -7,6 +7,7 @@ every value that came from media or people is escaped by the template engine.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +15,7 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
-from transcoder.certificate.base import SignatureFacts
-from transcoder.certificate.packing import unpack
+from transcoder.metrics.packing import unpack
 from transcoder.report import pictures
 from transcoder.report.charts import Line, clock, fidelity_chart
 
@@ -50,14 +50,22 @@ _VERDICTS = {
 }
 _FLOOR_NAMES = {"frame": "Whole frame", "tile": "Worst place in the frame (64-pixel tiles)"}
 _PLANES = {"y": "luma", "cb": "chroma blue", "cr": "chroma red"}
-_TEXT_SHARE = 0.55
+_PICTURE_SHARE = 0.55
 """Share of the cap that pictures may take; the page's own text needs about 16 kB."""
 _PAGE_BYTES = 24_000
 
 
+@dataclass(frozen=True, slots=True)
+class SignedBy:
+    """What the page says about the signature."""
+
+    subject: str
+    self_issued: bool
+
+
 def render(
     statement: Mapping[str, Any],
-    facts: SignatureFacts,
+    signed_by: SignedBy,
     *,
     names: Mapping[str, str],
     before: Image.Image | None,
@@ -67,31 +75,31 @@ def render(
     """The report as one HTML document of at most ``max_bytes`` (measured; pictures shrink or go first).
 
     :param statement: a verified statement.
-    :param facts: what its signature says.
+    :param signed_by: who its verified signature names.
     :param names: file names by role: ``certificate`` or ``refusal``, ``signature``, ``report``.
     :param before: the source's picture at the worst moment.
     :param after: the output's picture at that moment.
     """
     predicate = statement["predicate"]
     shown = None
-    room = min(600_000, int(max_bytes * _TEXT_SHARE), max_bytes - _PAGE_BYTES)
+    room = min(600_000, int(max_bytes * _PICTURE_SHARE), max_bytes - _PAGE_BYTES)
     if before is not None and after is not None and room > 4000:
         fidelity = predicate["fidelity"]
         box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
         shown = pictures.prepare(before, after, box, max_bytes=room)
-    page = _page(predicate, facts, names, shown)
+    page = _page(predicate, signed_by, names, shown)
     if len(page.encode()) > max_bytes:
-        page = _page(predicate, facts, names, None)
+        page = _page(predicate, signed_by, names, None)
     return page
 
 
 def _page(
-    predicate: Mapping[str, Any], facts: SignatureFacts, names: Mapping[str, str], shown: pictures.Pictures | None
+    predicate: Mapping[str, Any], signed_by: SignedBy, names: Mapping[str, str], shown: pictures.Pictures | None
 ) -> str:
     title, tone, meaning = _VERDICTS[predicate["verdict"]]
     return _template().render(
         p=predicate,
-        facts=facts,
+        signed_by=signed_by,
         names=names,
         certificate_name=names.get("certificate") or names["refusal"],
         title=title,

@@ -59,4 +59,5 @@ def _minima(values: NDArray[np.float64], group: int) -> NDArray[np.float64]:
     if group == 1:
         return values
     padded = np.pad(values, (0, -values.size % group), mode="edge")
-    return padded.reshape(-1, group).min(axis=1)
+    minima: NDArray[np.float64] = padded.reshape(-1, group).min(axis=1)
+    return minima

@@ -1,0 +1,50 @@
+# The whole set-up, on a machine with Python 3.11 to 3.13, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export TRANSCODER_KEYS_DIR ?= $(CURDIR)/demo-out/keys
+
+.PHONY: setup demo test check format bench lock clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"needs Python 3.11 to 3.13, this is {sys.version.split()[0]}; name one: make PYTHON=python3.12"'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+demo: setup  ## the main job: the synthetic scene and real footage, delivered, verified, reported
+	rm -rf demo-out/real demo-out/delivery
+	$(BIN)/python samples/fetch_real.py --out demo-out/real
+	$(BIN)/transcoder apply samples/cctv_day.avi samples/cctv_still.jpg demo-out/real/bikes.mp4 \
+	    --profile cps-twif-1mb --cap 300000 --out demo-out/delivery --exhibit DEMO/1 --operator "make demo"
+	$(BIN)/transcoder verify demo-out/delivery
+	@echo "Open the reports: demo-out/delivery/*.report.html"
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## the studies, on ../shared/corpus where it is there
+	$(BIN)/python -m pytest benchmarks --benchmark-only
+	$(BIN)/python benchmarks/study_cap.py
+
+lock: setup  ## pin every dependency with its hashes; names no package index
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --all-extras --group dev --group build pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) demo-out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
