@@ -155,7 +155,15 @@ class _Outcome:
 
     @property
     def fidelity(self) -> Fidelity | None:
-        return self.choice.winner.fidelity if self.choice.winner else None
+        """Of what was delivered; of a refusal, of the best file under the cap."""
+        attempt = self.choice.winner or (self.choice.nearest[0] if self.choice.nearest else None)
+        return attempt.fidelity if attempt else None
+
+    @property
+    def pictures(self) -> measure.Measurement | None:
+        """The worst moment of the same file."""
+        encoded = self.choice.encoded or (self.choice.nearest[1] if self.choice.nearest else None)
+        return self.studio.measurements.get(encoded.path) if encoded else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +208,7 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
 
     kind = "refusal" if refusal else "certificate"
     names = {kind: f"{stem}.{kind}.json", "signature": f"{stem}.{kind}.json.p7s", "report": f"{stem}.report.html"}
-    pictures = outcome.studio.measurements.get(choice.encoded.path) if choice.encoded else None
-    if refusal and refusal.best is not None:
-        pictures = outcome.studio.measurements.get(refusal.best.path)
+    pictures = outcome.pictures
     page = html.render(
         statement,
         html.SignedBy(facts.subject, facts.self_issued),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from transcoder import search
 from transcoder.encode.ladder import Plan
@@ -13,26 +12,19 @@ from transcoder.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
-    """The best file under the cap that misses a floor; it is described, never delivered."""
-
-    attempt: Attempt
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why nothing was delivered, for people and for programs."""
 
     message: str
     hint: str
-    best: Best | None
+    best: Attempt | None
+    """The best file under the cap, which misses a floor; it is described, never delivered."""
     smallest: search.SmallestCap | None
     parts: int | None
 
     def to_dict(self) -> dict[str, object]:
         """The ``refusal`` object of certificate and JSON output."""
-        best = self.best.attempt if self.best else None
+        best = self.best
         return {
             "code": "floor-unreachable" if best else "cap-unreachable",
             "message": self.message,
@@ -64,7 +56,7 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
         return Refusal(
             message, "choose a profile with a larger cap, or send the original another way", None, None, None
         )
-    attempt, encoded = choice.nearest
+    attempt, _ = choice.nearest
     smallest = search.smallest_cap(attempt, profile.floors, probe)
     parts = None
     if smallest is not None and source.video is not None:
@@ -77,4 +69,4 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
         if parts is not None:
             hint += f", about {parts} parts of this size"
     hint += "; or decide with --accept-degraded --operator NAME --reason TEXT"
-    return Refusal(message, hint, Best(attempt, encoded.path), smallest, parts)
+    return Refusal(message, hint, attempt, smallest, parts)

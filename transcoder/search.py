@@ -104,52 +104,59 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe) -> Filled:
 def propose(knob: Knob, points: Sequence[tuple[float, int]], cap_bytes: int) -> float | None:
     """The next knob value worth trying, or None where nothing between the bracket is left.
 
-    Secant in (knob, ln size), or in (ln knob, ln size) where size is proportional to the knob; held inside
-    the bracket of the largest value that fits and the smallest that does not.
+    Works in (knob, ln size), or in (ln knob, ln size) where size is proportional to the knob. Once one
+    value fits and another does not, it interpolates between the two and stays a tenth of the bracket away
+    from both ends, so that the bracket shrinks at every step; before that it extrapolates.
     """
-    low, high = knob.low, knob.high
-    fits = [x for x, size in points if size <= cap_bytes]
-    over = [x for x, size in points if size > cap_bytes]
-    floor_x, ceiling_x = max(fits, default=low), min(over, default=high)
-    if knob.integer:
-        lowest = math.floor(floor_x) + 1 if fits else math.ceil(low)
-        highest = math.ceil(ceiling_x) - 1 if over else math.floor(high)
-        if lowest > highest:
-            return None
-    elif (fits and not over and floor_x >= high * 0.9999) or (over and not fits and ceiling_x <= low * 1.0001):
-        return None
+    fits = [point for point in points if point[1] <= cap_bytes]
+    over = [point for point in points if point[1] > cap_bytes]
     wanted = math.log(cap_bytes * FILL_AIM)
-    guess = _secant(knob, points, wanted)
+    if fits and over:
+        below, above = max(fits), min(over)
+        if knob.integer and above[0] - below[0] <= 1:
+            return None
+        guess = _between(knob, below, above, wanted)
+    else:
+        guess = min(max(_beyond(knob, points, wanted), knob.low), knob.high)
     if knob.integer:
-        whole = math.floor(guess)
+        guess = float(math.floor(guess))
         if fits and over:
-            # Inside a bracket, never creep along one side.
-            whole = min(max(whole, lowest), highest)
-        return float(min(max(whole, lowest), highest))
-    # A real-valued knob may always be asked for a little less than what was just over.
-    lower_edge = floor_x if fits else low
-    if fits and over and not lower_edge < guess < ceiling_x:
-        guess = math.sqrt(lower_edge * ceiling_x) if knob.proportional else (lower_edge + ceiling_x) / 2
-    guess = min(max(guess, low), high)
-    return None if any(abs(guess - x) <= 1e-4 * max(abs(x), 1e-9) for x, _ in points) else guess
+            guess = min(max(guess, below[0] + 1), above[0] - 1)
+    tried = any(abs(guess - x) <= 1e-4 * max(abs(x), 1e-9) for x, _ in points)
+    return None if tried else guess
 
 
-def _secant(knob: Knob, points: Sequence[tuple[float, int]], wanted_log_size: float) -> float:
-    def forward(x: float) -> float:
-        return math.log(max(x, 1e-9)) if knob.proportional else x
+_Point = tuple[float, int]
 
-    def backward(u: float) -> float:
-        return math.exp(u) if knob.proportional else u
 
-    nearest = sorted(points, key=lambda point: abs(math.log(point[1]) - wanted_log_size))[:2]
-    x1, size1 = nearest[0]
-    slope = 1.0 if knob.proportional else _QUALITY_SLOPE
-    if len(nearest) == 2:
-        x2, size2 = nearest[1]
-        run = forward(x2) - forward(x1)
-        if run and (math.log(size2) - math.log(size1)) / run > 0.1 * slope:
-            slope = (math.log(size2) - math.log(size1)) / run
-    return backward(forward(x1) + (wanted_log_size - math.log(size1)) / slope)
+def _scale(knob: Knob, x: float) -> float:
+    return math.log(x) if knob.proportional else x
+
+
+def _unscale(knob: Knob, u: float) -> float:
+    return math.exp(u) if knob.proportional else u
+
+
+def _between(knob: Knob, below: _Point, above: _Point, wanted_log_size: float) -> float:
+    u1, u2 = _scale(knob, below[0]), _scale(knob, above[0])
+    rise = math.log(above[1]) - math.log(below[1])
+    share = (wanted_log_size - math.log(below[1])) / rise if rise > 0 else 0.5
+    return _unscale(knob, u1 + (u2 - u1) * min(max(share, 0.1), 0.9))
+
+
+def _beyond(knob: Knob, points: Sequence[_Point], wanted_log_size: float) -> float:
+    """Extrapolate from the outermost point, with the slope of the outer two where they show a sensible one."""
+    typical = 1.0 if knob.proportional else _QUALITY_SLOPE
+    ordered = sorted(points, key=lambda point: abs(math.log(point[1]) - wanted_log_size))
+    x1, size1 = ordered[0]
+    slope = typical
+    if len(ordered) > 1:
+        x2, size2 = ordered[1]
+        run = _scale(knob, x2) - _scale(knob, x1)
+        slope = (math.log(size2) - math.log(size1)) / run if run else typical
+        # A flat stretch says little about the next one: half the typical slope at the least.
+        slope = max(slope, typical / 2)
+    return _unscale(knob, _scale(knob, x1) + (wanted_log_size - math.log(size1)) / slope)
 
 
 def choose(

@@ -26,7 +26,6 @@ from transcoder.model import (
     CaseFields,
     Choice,
     DeliveredFile,
-    Encoded,
     Fidelity,
     ItemFate,
     Override,
@@ -103,7 +102,7 @@ def build(facts: StatementInput) -> dict[str, object]:
                 {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects
             ],
             "delivery": _delivery(facts.choice, profile),
-            "timing": _timing(source.video, facts.choice.encoded, facts.fidelity),
+            "timing": _timing(source.video, facts.choice, facts.fidelity),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
             "fates": [{"item": f.item, "fate": str(f.fate), "note": f.note} for f in facts.fates],
@@ -286,7 +285,8 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
     }
 
 
-def _timing(video: VideoTrack | None, encoded: Encoded | None, fidelity: Fidelity | None) -> dict[str, object] | None:
+def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:
+    encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
     if video is None or encoded is None:
         return None
     return {

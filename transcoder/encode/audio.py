@@ -88,9 +88,13 @@ def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Pat
         written = 0
 
         def put(frame: av.audio.frame.AudioFrame | None) -> None:
-            nonlocal written, total
+            nonlocal start, written, total
+            if frame is not None and frame.pts is not None:
+                lead = round(frame.pts * frame.time_base * sample_rate) - start - written
+                if lead > sample_rate // 5:
+                    start += lead  # the recording was silent here: a gap stays a gap
             for piece in resampler.resample(frame):
-                # Sample counts are the clock: gaps in the source were filled or cut by the resampler.
+                # Sample counts are the clock between gaps, so that rounding cannot pile up.
                 piece.pts, piece.time_base = start + written, Fraction(1, sample_rate)
                 written += piece.samples
                 for packet in context.encode(piece):

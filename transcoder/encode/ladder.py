@@ -216,6 +216,6 @@ def _lossy_rungs(source: SourceInfo, name: str) -> Iterator[Rung]:
             encoder=name,
             extension=_EXTENSIONS.get(name, name),
             settings=settings,
-            knob=Knob(name="quality", low=5, high=96, start=75, integer=True, proportional=False),
+            knob=Knob(name="quality", low=5, high=100, start=75, integer=True, proportional=False),
             fates=fates.still(source, lossless=False),
         )

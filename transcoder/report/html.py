@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -86,7 +87,7 @@ def render(
     if before is not None and after is not None and room > 4000:
         fidelity = predicate["fidelity"]
         box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
-        shown = pictures.prepare(before, after, box, max_bytes=room)
+        shown = pictures.prepare(before, after, box, _presentation(predicate["source"]), max_bytes=room)
     page = _page(predicate, signed_by, names, shown)
     if len(page.encode()) > max_bytes:
         page = _page(predicate, signed_by, names, None)
@@ -126,6 +127,18 @@ def _template() -> jinja2.Template:
     environment.filters["bytes"] = lambda number: f"{number:,} bytes"
     environment.filters["score"] = lambda number: f"{number:.4f}"
     return environment.get_template("report.html.j2")
+
+
+def _presentation(source: Mapping[str, Any]) -> pictures.Presentation:
+    if "still" in source:
+        return pictures.from_exif(source["still"]["orientation"])
+    video = source["video"]
+    aspect = Fraction(video["sample_aspect"] or 1)
+    return pictures.Presentation(
+        rotation_deg=video["rotation_deg"],
+        mirrored=video["mirrored"],
+        sample_aspect=aspect if Fraction(1, 8) < aspect < 8 else Fraction(1),
+    )
 
 
 def _chart(predicate: Mapping[str, Any]) -> Markup | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from fractions import Fraction
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 FRAME_WIDTH = 620
 CROP_PX = 176
@@ -31,16 +32,54 @@ class Pictures:
     frame: Pair
 
 
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How stored samples are meant to be shown."""
+
+    rotation_deg: int = 0
+    """Counter-clockwise."""
+    mirrored: bool = False
+    sample_aspect: Fraction = Fraction(1)
+
+    def turn(self, image: Image.Image) -> Image.Image:
+        """The picture as a viewer shows it, apart from its aspect."""
+        turned = image.rotate(self.rotation_deg, expand=True) if self.rotation_deg else image
+        return ImageOps.mirror(turned) if self.mirrored else turned
+
+
+_EXIF = {
+    1: Presentation(),
+    2: Presentation(mirrored=True),
+    3: Presentation(rotation_deg=180),
+    4: Presentation(rotation_deg=180, mirrored=True),
+    5: Presentation(rotation_deg=-90, mirrored=True),
+    6: Presentation(rotation_deg=-90),
+    7: Presentation(rotation_deg=90, mirrored=True),
+    8: Presentation(rotation_deg=90),
+}
+
+
+def from_exif(orientation: int) -> Presentation:
+    """The presentation that an EXIF orientation (1 to 8) asks for."""
+    return _EXIF.get(orientation, _EXIF[1])
+
+
 def prepare(
-    before: Image.Image, after: Image.Image, box: tuple[int, int, int, int], *, max_bytes: int
+    before: Image.Image,
+    after: Image.Image,
+    box: tuple[int, int, int, int],
+    shown: Presentation,
+    *,
+    max_bytes: int,
 ) -> Pictures | None:
     """Encode both pairs into at most ``max_bytes`` characters, or return None where they do not fit.
 
     :param box: x, y, width, height of the worst tile in source pixels.
+    :param shown: rotation and aspect, applied to these pictures only.
     """
     for frame_width in (FRAME_WIDTH, 420, 280):
         for quality in _QUALITIES:
-            pictures = _prepare(before, after, box, frame_width, quality)
+            pictures = _prepare(before, after, box, shown, frame_width, quality)
             total = sum(len(pair.before) + len(pair.after) for pair in (pictures.crop, pictures.frame))
             if total <= max_bytes:
                 return pictures
@@ -48,17 +87,24 @@ def prepare(
 
 
 def _prepare(
-    before: Image.Image, after: Image.Image, box: tuple[int, int, int, int], frame_width: int, quality: int
+    before: Image.Image,
+    after: Image.Image,
+    box: tuple[int, int, int, int],
+    shown: Presentation,
+    frame_width: int,
+    quality: int,
 ) -> Pictures:
     area = _around(box, before.size)
-    crops = [image.convert("RGB").crop(area) for image in (before, after)]
+    crops = [shown.turn(image.convert("RGB").crop(area)) for image in (before, after)]
     frames = []
     for image in (before, after):
-        scale = min(1.0, frame_width / image.width)
-        small = image.convert("RGB").resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-        draw = ImageDraw.Draw(small)
-        draw.rectangle([round(value * scale) for value in area], outline=(255, 193, 7), width=2)
-        frames.append(small)
+        scale_y = min(1.0, frame_width / (image.width * float(shown.sample_aspect)))
+        scale_x = scale_y * float(shown.sample_aspect)
+        size = max(1, round(image.width * scale_x)), max(1, round(image.height * scale_y))
+        small = image.convert("RGB").resize(size)
+        corners = [area[0] * scale_x, area[1] * scale_y, area[2] * scale_x - 1, area[3] * scale_y - 1]
+        ImageDraw.Draw(small).rectangle([round(value) for value in corners], outline=(255, 193, 7), width=2)
+        frames.append(shown.turn(small))
     return Pictures(_pair(crops, max(quality, 80)), _pair(frames, quality))
 
 
