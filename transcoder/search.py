@@ -228,40 +228,54 @@ class SmallestCap:
 
 
 def smallest_cap(
-    attempt: Attempt, floors: Mapping[str, float], probe: Probe, *, max_encodes: int = 2
+    attempt: Attempt, floors: Mapping[str, float], probe: Probe, *, max_encodes: int = 3
 ) -> SmallestCap | None:
     """The size at which a rejected rung meets the floors, found by encoding larger.
 
-    The error 1 - SSIM falls about as a power of the size; the exponent is learned from the attempts.
+    The error 1 - SSIM falls about as a power of the size; the exponent is learned from the attempts. Once a
+    size does, one between it and the largest that did not is tried, so that the answer is not too large.
 
     :param attempt: the best attempt that fitted the cap but missed floors; its knob must be open.
     :returns: the smallest size that was measured to do, an extrapolation where none was reached, or None where
-        the rung has no knob or was never measured.
+        the rung has no knob or no size can do.
     """
-    knob = attempt.spec.rung.knob
-    if knob is None or attempt.fidelity is None or attempt.bytes is None or not attempt.missed:
+    knob, value = attempt.spec.rung.knob, attempt.spec.knob_value
+    if knob is None or value is None or attempt.fidelity is None or attempt.bytes is None or not attempt.missed:
         return None
-    trail = [(attempt.bytes, _worst_ratio(attempt.fidelity, floors))]
-    value = attempt.spec.knob_value or knob.start
-    best: int | None = None
+    trail = [_Tried(value, attempt.bytes, _worst_ratio(attempt.fidelity, floors))]
     for _ in range(max_encodes):
-        wanted = _size_for_ratio(trail)
-        growth = wanted / trail[-1][0]
-        value = value * growth if knob.proportional else min(knob.high, value + math.log(growth) / _QUALITY_SLOPE + 1)
+        wanted = _next_size(trail)
+        if wanted is None:
+            break
+        nearest = min(trail, key=lambda item: abs(math.log(item.size / wanted)))
+        growth = wanted / nearest.size
+        value = nearest.value * growth if knob.proportional else nearest.value + math.log(growth) / _QUALITY_SLOPE
+        if not knob.proportional:
+            value = float(min(knob.high, max(round(value), knob.low)))
+        if any(abs(value - item.value) <= 1e-3 * abs(item.value) for item in trail):
+            break
         try:
             encoded = probe.encode(EncodeSpec(rung=attempt.spec.rung, knob_value=value))
             fidelity = probe.measure(encoded)
         except EncodeError:
             break
-        trail.append((encoded.bytes, _worst_ratio(fidelity, floors)))
-        if not missed_floors(fidelity, floors):
-            best = encoded.bytes
-            break
-        if encoded.saturated or (not knob.proportional and value >= knob.high):
+        trail.append(_Tried(value, encoded.bytes, _worst_ratio(fidelity, floors)))
+        if trail[-1].ratio > 1 and (encoded.saturated or (not knob.proportional and value >= knob.high)):
             return None
-    if best is not None:
-        return SmallestCap(best, measured=True)
-    return SmallestCap(round(_size_for_ratio(trail)), measured=False)
+    enough = [item.size for item in trail if item.ratio <= 1]
+    if enough:
+        return SmallestCap(min(enough), measured=True)
+    guess = _next_size(trail)
+    return None if guess is None else SmallestCap(round(guess), measured=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One size tried: knob value, bytes, and how large the worst error is against what its floor allows."""
+
+    value: float
+    size: int
+    ratio: float
 
 
 def _worst_ratio(fidelity: Fidelity, floors: Mapping[str, float]) -> float:
@@ -274,11 +288,25 @@ def _worst_ratio(fidelity: Fidelity, floors: Mapping[str, float]) -> float:
     return max(ratios, default=0.0)
 
 
-def _size_for_ratio(trail: Sequence[tuple[int, float]]) -> float:
-    """Extrapolate the size at which the error ratio is a little under 1."""
-    size, ratio = trail[-1]
-    exponent = 0.8
-    if len(trail) > 1 and trail[-2][0] != size and trail[-2][1] > ratio > 0:
-        first_size, first_ratio = trail[-2]
-        exponent = min(3.0, max(0.25, math.log(first_ratio / ratio) / math.log(size / first_size)))
-    return float(size * min(16.0, max(1.05, (ratio / 0.97) ** (1 / exponent))))
+_RATIO_AIM = 0.97
+_TYPICAL_EXPONENT = 0.8
+
+
+def _next_size(trail: Sequence[_Tried]) -> float | None:
+    """The size to try next, or None where the answer is already within a tenth."""
+    short = max((item for item in trail if item.ratio > 1), key=lambda item: item.size)
+    enough = min((item for item in trail if item.ratio <= 1), key=lambda item: item.size, default=None)
+    if enough is not None:
+        run = math.log(enough.size / short.size)
+        if run < 0.1:
+            return None
+        fall = math.log(short.ratio / max(enough.ratio, 1e-3))
+        share = math.log(short.ratio / _RATIO_AIM) / fall if fall > 0 else 0.5
+        return None if share > 0.95 else float(short.size * math.exp(run * max(share, 0.1)))
+    exponent = _TYPICAL_EXPONENT
+    others = [item for item in trail if item.size < short.size and item.ratio > short.ratio]
+    if others:
+        before = max(others, key=lambda item: item.size)
+        exponent = math.log(before.ratio / short.ratio) / math.log(short.size / before.size)
+        exponent = min(3.0, max(0.25, exponent))
+    return float(short.size * min(16.0, max(1.05, (short.ratio / _RATIO_AIM) ** (1 / exponent))))

@@ -89,7 +89,7 @@ def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Pat
 
         def put(frame: av.audio.frame.AudioFrame | None) -> None:
             nonlocal start, written, total
-            if frame is not None and frame.pts is not None:
+            if frame is not None and frame.pts is not None and frame.time_base is not None:
                 lead = round(frame.pts * frame.time_base * sample_rate) - start - written
                 if lead > sample_rate // 5:
                     start += lead  # the recording was silent here: a gap stays a gap

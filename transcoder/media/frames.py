@@ -9,6 +9,7 @@ from typing import Any
 import av.video.format
 import av.video.frame
 import numpy as np
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 Planes = tuple[NDArray[np.uint8] | NDArray[np.uint16], ...]
@@ -18,6 +19,8 @@ FULL_RANGE = 2
 _LIMITED_RANGE = 1
 _BT601, _BT709 = 5, 1
 _RGB_MATRIX = 0
+# The quick paths round chroma and luma coarsely: accuracy is worth the time here.
+_ACCURATE = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,13 @@ def is_rgb(name: str) -> bool:
     """True for RGB, palette and other formats whose colours are not already luma and chroma."""
     fmt = av.video.format.VideoFormat(name, 16, 16)
     return bool(fmt.is_rgb or fmt.has_palette)
+
+
+def declared_range(color_range: int, name: str) -> int:
+    """The sample range to work with and declare: ``yuvj`` formats say it by name, and untagged grey is full range."""
+    if name.startswith("yuvj") or (name.startswith("gray") and color_range == 0):
+        return FULL_RANGE
+    return color_range
 
 
 def without_range(name: str) -> str:
@@ -119,7 +129,9 @@ def convert(
         dst_colorspace=matrix,
         src_color_range=FULL_RANGE if from_rgb else sample_range,
         dst_color_range=sample_range,
-        interpolation="BICUBIC",
+        interpolation=_ACCURATE,
     )
-    converted.pts, converted.time_base = frame.pts, frame.time_base
+    converted.pts = frame.pts
+    if frame.time_base is not None:
+        converted.time_base = frame.time_base
     return converted

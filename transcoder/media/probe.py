@@ -17,7 +17,7 @@ import av.video.frame
 from av.sidedata.sidedata import SideData
 
 from transcoder.errors import InputError
-from transcoder.media import stills
+from transcoder.media import frames, stills
 from transcoder.media.containers import RAW_FORMATS, open_input, reason
 from transcoder.model import AudioTrack, OtherTrack, SourceInfo, VideoTrack
 
@@ -228,7 +228,7 @@ def _video_track(path: Path, container: str, index: int, walk: _Walk, first: _Fi
         mirrored=mirrored,
         display_matrix=matrix,
         interlaced=bool(frame.interlaced_frame),
-        color_range=int(frame.color_range),
+        color_range=frames.declared_range(int(frame.color_range), frame.format.name),
         color_primaries=int(frame.color_primaries),
         color_trc=int(frame.color_trc),
         color_space=int(frame.colorspace),
