@@ -146,8 +146,8 @@ class SourceInfo:
 
     @property
     def name(self) -> str:
-        """The file's own name, without folders."""
-        return self.path.name
+        """The file's own name, without folders; bytes that are not UTF-8 are shown as escapes."""
+        return self.path.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
     @property
     def kind(self) -> str:

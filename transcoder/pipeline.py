@@ -102,7 +102,9 @@ def transcode(request: Request, services: Services) -> Delivery:
 
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
     """The common name of a delivery's files: source, profile and the master's hash, safe on every file system."""
-    safe = re.sub(r"[^\w.-]+", "_", Path(source.name).stem).strip("._")[:80] or "source"
+    safe = re.sub(r"[^\w.-]+", "_", Path(source.name).stem).strip("._-")
+    # File systems count bytes, and the longest ending and profile name take about half of their 255.
+    safe = safe.encode()[:100].decode("utf-8", "ignore") or "source"
     return f"{safe}_{profile.name}_{source.sha256[:8]}"
 
 

@@ -20,6 +20,9 @@ from transcoder.profile_schema import LIMITS, Table, check
 MIN_CAP_BYTES = 32_768
 """Below this a certificate and its report do not fit (measured: about 12 kB and 16 kB without pictures)."""
 
+MAX_CAP_BYTES = 1 << 50
+"""Far above any interface, and a number that every JSON reader holds exactly."""
+
 FLOOR_CLASSES = ("frame", "tile", "face", "plate", "text", "person", "motion")
 
 
@@ -99,9 +102,11 @@ class Profile:
         :raises ProfileError: naming the dotted key and line of the first fault.
         """
         try:
+            text.encode()
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ProfileError(f"not valid TOML: {error}", where=origin, code="profile-syntax") from None
+        except (ValueError, RecursionError) as error:  # the parser's own error is a ValueError
+            kind = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+            raise ProfileError(f"not valid TOML: {kind}", where=origin, code="profile-syntax") from None
         root = check(document, Table(origin=origin, text=text))
         cap_bytes = root.integer("cap_bytes")
         encoding = root.choice("transfer_encoding", ("none", "base64"), default="none")
@@ -136,6 +141,13 @@ class Profile:
 
 
 def _check_cap(cap_bytes: int, encoding: str, *, where: str) -> None:
+    if cap_bytes > MAX_CAP_BYTES:
+        raise ProfileError(
+            f"a cap beyond {MAX_CAP_BYTES} bytes is no cap",
+            where=where,
+            hint="write a smaller number",
+            code="cap-too-large",
+        )
     payload = cap_bytes // 4 * 3 if encoding == "base64" else cap_bytes
     if payload < MIN_CAP_BYTES:
         raise ProfileError(

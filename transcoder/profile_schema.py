@@ -85,7 +85,7 @@ class Table:
         """A non-empty string."""
         value = self._get(key)
         if not isinstance(value, str) or not value.strip():
-            self.fail(key, f"must be a non-empty string, not {value!r}")
+            self.fail(key, f"must be a non-empty string, not {_shown(value)}")
         return value
 
     def name(self, key: str) -> str:
@@ -99,21 +99,21 @@ class Table:
         """A positive integer."""
         value = self._get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self.fail(key, f"must be a whole number of at least 1, not {value!r}")
+            self.fail(key, f"must be a whole number of at least 1, not {_shown(value)}")
         return value
 
     def ratio(self, key: str) -> float:
         """A number from 0 to 1."""
         value = self._get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            self.fail(key, f"must be a number from 0 to 1, not {value!r}")
+            self.fail(key, f"must be a number from 0 to 1, not {_shown(value)}")
         return float(value)
 
     def choice(self, key: str, allowed: tuple[str, ...], *, default: str) -> str:
         """One of a fixed set, or the default where the key is absent."""
         value = (self.values or {}).get(key, default)
         if not isinstance(value, str) or value not in allowed:
-            self.fail(key, f"{value!r} is not known", f"one of: {', '.join(allowed)}")
+            self.fail(key, f"{_shown(value)} is not known", f"one of: {', '.join(allowed)}")
         return value
 
     def choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -123,10 +123,19 @@ class Table:
             self.fail(key, "must be a non-empty list of strings")
         for item in value:
             if not isinstance(item, str) or item not in allowed:
-                self.fail(key, f"{item!r} is not known", f"any of: {', '.join(allowed)}")
+                self.fail(key, f"{_shown(item)} is not known", f"any of: {', '.join(allowed)}")
         if len(set(value)) != len(value):
             self.fail(key, "lists an item twice")
         return tuple(value)
+
+
+def _shown(value: object) -> str:
+    """A value as the user wrote it, cut short; numbers too long to print are only named."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def check(document: Mapping[str, object], root: Table) -> Table:
@@ -146,16 +155,30 @@ def check(document: Mapping[str, object], root: Table) -> Table:
 
 
 def line_of(text: str, path: str, key: str) -> int:
-    """The 1-based line of ``key`` in table ``path``; the table's own line (or 1) where the key is absent."""
-    current, fallback = "", 1
+    """The 1-based line of ``key`` in table ``path``.
+
+    Understands ``[table]`` headers, dotted keys and inline tables on one line; where the key itself is
+    absent, the line of its table, else 1.
+    """
+    wanted = f"{path}.{key}" if path else key
+    current, best = "", 1
     for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        assignment = re.match(r"""\s*([\w."'\s-]+?)\s*=""", line)
         if header:
-            current = header.group(1)
-            if current == path:
-                fallback = number
-            if not path and current == key:
-                return number
-        elif current == path and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+            current = _plain(header.group(1))
+            name = current
+        elif assignment:
+            left = _plain(assignment.group(1))
+            name = f"{current}.{left}" if current else left
+        else:
+            continue
+        if name == wanted:
             return number
-    return fallback
+        if name == path and path:
+            best = number
+    return best
+
+
+def _plain(dotted: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in dotted.split("."))

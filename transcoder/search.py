@@ -19,7 +19,7 @@ FILL_GOAL = 0.97
 """A file at or above this share of the cap is full; another encode would cost more than it brings."""
 FILL_AIM = 0.988
 """Where corrections aim: above the goal, with room for an encoder's miss."""
-MAX_ENCODES = {"target_bytes": 4, "quality": 6}
+MAX_ENCODES = {"target_bytes": 5, "quality": 6}
 _QUALITY_SLOPE = 0.028
 """Typical growth of ln(size) for one JPEG quality step between 40 and 90, before two points are known."""
 
@@ -80,7 +80,12 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe) -> Filled:
     limit = MAX_ENCODES[knob.name]
     for number in range(1, limit + 1):
         spec = EncodeSpec(rung=rung, knob_value=value)
-        encoded = probe.encode(spec)
+        try:
+            encoded = probe.encode(spec)
+        except EncodeError:
+            if under is None:
+                raise
+            break  # what fits already is not lost with a later attempt
         points.append((value, encoded.bytes))
         tried = Filled(spec, encoded, number, encoded.bytes <= cap_bytes)
         if smallest is None or encoded.bytes < smallest.encoded.bytes:
@@ -92,9 +97,11 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe) -> Filled:
         proposal = propose(knob, points, cap_bytes)
         if proposal is None:
             break
-        # The last encode must not be a gamble while nothing fits yet.
+        # The last encodes must not be a gamble while nothing fits yet.
         if under is None and number == limit - 1:
-            proposal = min(proposal, knob.low if knob.integer else max(knob.low, 0.9 * proposal))
+            proposal = knob.low
+        elif under is None and number == limit - 2 and not knob.integer:
+            proposal = max(knob.low, 0.9 * proposal)
         value = proposal
     best = under or smallest
     assert best is not None

@@ -51,9 +51,9 @@ def initialise(folder: Path) -> bool:
             fresh = Path(name) / "keys"
             fresh.mkdir(mode=0o700)
             _write_set(fresh)
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
             with contextlib.suppress(OSError):  # another process was faster: its keys are as good
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
                 fresh.rename(folder)
     except OSError as error:
         raise StorageError(f"cannot write signing keys: {error.strerror}", where=str(folder)) from None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from transcoder.certificate.verify import TOLERANCE, Outcome, Step, confirm_master, offset_of
+from transcoder.certificate.verify import SENSELESS, TOLERANCE, Outcome, Step, confirm_master, offset_of
 from transcoder.errors import CertificateError, TranscodeError
 from transcoder.media import frames, stills
 from transcoder.media.probe import probe
@@ -47,8 +47,8 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
         fidelity = _measure(info, output, offset, tick).fidelity
         first = _compare(recorded, fidelity, predicate["verdict"])
         return [first, _oracle(info, output, fidelity)]
-    except TranscodeError as error:
-        return [_step(8, _TITLE_8, Outcome.FAILED, str(error)),
+    except (TranscodeError, *SENSELESS) as error:
+        return [_step(8, _TITLE_8, Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "needs step 8")]  # fmt: skip
 
 
@@ -151,7 +151,8 @@ def _sample_video(info: SourceInfo, output: Path, fidelity: Fidelity) -> list[Pa
     originals, copies = read_frames(info.path, info.video), read_frames(output, track)
     for number, (original, copy) in enumerate(zip(originals, copies, strict=False)):
         if number in wanted:
-            pairs.append((_frame_luma(original, full), _frame_luma(copy, full)))
+            before, after = _frame_luma(original, full), _frame_luma(copy, full)
+            pairs.append((before, after[: before.shape[0], : before.shape[1]]))
     return _large_enough(pairs)
 
 

@@ -44,6 +44,7 @@ PREDICATE_TYPE = "urn:transcoder:fidelity:1"
 SCHEMA_NAME = "certificate.schema.json"
 _SERIES_SHARE = 0.25
 """At most this share of the cap may go into per-frame data of one certificate."""
+_METADATA_CHARACTERS = 4000
 _LIBRARIES = (
     "av",
     "numpy",
@@ -200,7 +201,7 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
         "sha256": source.sha256,
         "kind": source.kind,
         "container": source.container,
-        "metadata": {key: value[:400] for key, value in sorted(source.metadata.items())[:64]},
+        "metadata": _metadata(source.metadata),
     }
     if source.video is not None:
         video = source.video
@@ -252,6 +253,19 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
             "extras": list(still.extras),
         }
     return described
+
+
+def _metadata(tags: Mapping[str, str]) -> dict[str, str]:
+    """Container tags, as many as fit: a hostile file may carry megabytes of them."""
+    kept: dict[str, str] = {}
+    room = _METADATA_CHARACTERS
+    for key, value in sorted(tags.items()):
+        room -= len(key) + min(len(value), 400)
+        if room < 0:
+            kept["(omitted)"] = f"{len(tags) - len(kept)} further tags"
+            break
+        kept[key] = value if len(value) <= 400 else value[:399] + "…"
+    return kept
 
 
 def _profile(profile: Profile) -> dict[str, object]:

@@ -31,6 +31,8 @@ TOLERANCE = 0.0005
 """Scores may differ by this between builds of the decoders; on one build they are equal."""
 ENDINGS = (".certificate.json", ".refusal.json")
 Tick = Callable[[str, int, int | None], None]
+SENSELESS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
+"""What values that follow the schema and still make no sense can raise; a failed step, never a crash."""
 
 
 class Outcome(StrEnum):
@@ -178,6 +180,10 @@ class _Run:
             value = action()
         except TranscodeError as error:
             self.steps.append(Step(number=number, title=title, outcome=Outcome.FAILED, detail=str(error)))
+            return None
+        except SENSELESS as error:
+            detail = f"the certificate holds a value that makes no sense ({type(error).__name__})"
+            self.steps.append(Step(number=number, title=title, outcome=Outcome.FAILED, detail=detail))
             return None
         detail = value if isinstance(value, str) else getattr(value, "subject", "")
         self.steps.append(Step(number=number, title=title, outcome=Outcome.PASSED, detail=str(detail or "")))

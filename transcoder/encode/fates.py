@@ -49,6 +49,10 @@ def re_encode_video(source: SourceInfo, codec: str, pixel_format: str) -> tuple[
         items.append(ItemFate(item=turned, fate=Fate.LOST if lost_mirror else Fate.KEPT, note="as a tag"))
     if video.interlaced:
         items.append(ItemFate(item="interlacing", fate=Fate.KEPT, note="encoded as interlaced, fields not mixed"))
+    size = frames.even_size(video.width, video.height, pixel_format)
+    if size != (video.width, video.height):
+        note = f"enlarged to {size[0]}x{size[1]} by repeating the last column or row; {pixel_format} needs even sides"
+        items.append(ItemFate(item=f"picture size {video.width}x{video.height}", fate=Fate.CONVERTED, note=note))
     if frames.without_range(video.pixel_format) != pixel_format:
         note = f"{video.pixel_format} to {pixel_format}"
         items.append(ItemFate(item="pixel format", fate=Fate.CONVERTED, note=note))

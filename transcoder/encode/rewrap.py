@@ -7,13 +7,16 @@ is every timestamp.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 
 from transcoder.encode.base import EncodeJob
 from transcoder.errors import EncodeError
 from transcoder.media.containers import library_errors, open_input
+from transcoder.media.probe import probe
 from transcoder.media.writer import open_output, timing_offset
 from transcoder.model import Encoded, EncodeSpec
 
@@ -78,19 +81,27 @@ class Rewrap:
 
     def _prove(self, target: Path, indexes: Sequence[int], offset: Fraction) -> None:
         source = self._job.source
-        originals = [_fingerprints(source.path, index, offset) for index in indexes]
-        copies = [_fingerprints(target, position, Fraction(0)) for position in range(len(indexes))]
-        for index, original, copy in zip(indexes, originals, copies, strict=True):
-            if [item[0] for item in original] != [item[0] for item in copy]:
-                raise EncodeError(f"stream {index} does not survive the rewrap packet for packet")
-            worst = max((abs(a[1] - b[1]) - max(a[2], b[2]) for a, b in zip(original, copy, strict=True)), default=0)
-            if worst > 0:
-                raise EncodeError(f"timestamps of stream {index} shift in the rewrap")
+        for position, index in enumerate(indexes):
+            originals = _fingerprints(source.path, index, offset)
+            copies = _fingerprints(target, position, Fraction(0))
+            for original, copy in zip_longest(originals, copies):
+                if original is None or copy is None or original.sha256 != copy.sha256:
+                    raise EncodeError(f"stream {index} does not survive the rewrap packet for packet")
+                if abs(original.time_s - copy.time_s) > max(original.tick_s, copy.tick_s):
+                    raise EncodeError(f"timestamps of stream {index} shift in the rewrap")
+        probe(target, sha256="")  # a container that nothing opens proves nothing
 
 
-def _fingerprints(path: Path, index: int, offset: Fraction) -> list[tuple[bytes, Fraction, Fraction]]:
-    """For each packet: sha256 of its payload in one framing, its timestamp and the length of one tick."""
-    items = []
+@dataclass(frozen=True, slots=True)
+class _Fingerprint:
+    """One packet: the hash of its payload in one framing, its time, and the length of one tick."""
+
+    sha256: bytes
+    time_s: Fraction
+    tick_s: Fraction
+
+
+def _fingerprints(path: Path, index: int, offset: Fraction) -> Iterator[_Fingerprint]:
     with open_input(path) as container:
         stream = container.streams[index]
         normalise = _payload_reader(stream.codec_context.codec.canonical_name if stream.codec_context else "")
@@ -98,8 +109,7 @@ def _fingerprints(path: Path, index: int, offset: Fraction) -> list[tuple[bytes,
             if packet.size:
                 stamp = packet.pts if packet.pts is not None else packet.dts
                 time = Fraction(0) if stamp is None else stamp * packet.time_base - offset
-                items.append((hashlib.sha256(normalise(bytes(packet))).digest(), time, packet.time_base))
-    return items
+                yield _Fingerprint(hashlib.sha256(normalise(bytes(packet))).digest(), time, packet.time_base)
 
 
 def _payload_reader(codec: str) -> Callable[[bytes], bytes]:

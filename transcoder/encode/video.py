@@ -143,6 +143,7 @@ class VideoReEncode:
         if full_range and self._codec.keeps_j_formats and pixel_format in ("yuv420p", "yuv422p", "yuv444p"):
             pixel_format = pixel_format.replace("yuv", "yuvj")
         matrix = frames.matrix_for(track.color_space, track.pixel_format, track.height)
+        size = frames.even_size(track.width, track.height, pixel_format)
         phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
         flags = None
         if self._codec.uses_pass_flags and number:
@@ -151,6 +152,7 @@ class VideoReEncode:
             path,
             container=container,
             track=track,
+            size=size,
             codec=self._codec.encoder,
             pixel_format=pixel_format,
             color_space=matrix,
@@ -165,7 +167,7 @@ class VideoReEncode:
         with writer:
             for timed, duration in with_durations(read_frames(job.source.path, track), nominal_step(track)):
                 frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
-                writer.write(frame, timed.pts, duration)
+                writer.write(frames.padded(frame, *size), timed.pts, duration)
                 count += 1
                 job.tick(phase, count, track.frames)
             writer.finish()

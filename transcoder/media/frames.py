@@ -40,7 +40,9 @@ def layout_of(name: str) -> Layout | None:
     fmt = av.video.format.VideoFormat(name, 16, 16)
     plain = name.startswith(("yuv", "gray")) and not fmt.is_rgb and not fmt.has_palette and not name.startswith("yuva")
     packed = name in ("yuyv422", "yuv_packed", "yuv2")
-    if not plain or packed or name.endswith("be"):
+    # Floating-point and high-aligned samples are not plain numbers from 0 to the peak.
+    odd = name.endswith(("be", "msble")) or "f16" in name or "f32" in name
+    if not plain or packed or odd or fmt.components[0].bits > 16:
         return None
     components = fmt.components
     grey = len(components) == 1
@@ -106,6 +108,32 @@ def matrix_for(frame_space: int, source_format: str, height: int) -> int:
     if is_rgb(source_format) or frame_space == _RGB_MATRIX:
         return _BT709 if height > 576 else _BT601
     return frame_space
+
+
+def even_size(width: int, height: int, name: str) -> tuple[int, int]:
+    """The size a format with shared chroma samples is encoded at: odd sides grow by one pixel."""
+    layout = layout_of(name)
+    if layout is None:
+        return width, height
+    step_x, step_y = 1 << layout.chroma_log2_width, 1 << layout.chroma_log2_height
+    return -(-width // step_x) * step_x, -(-height // step_y) * step_y
+
+
+def padded(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.video.frame.VideoFrame:
+    """The frame enlarged at its right and bottom edge by repeating the last samples; planar formats only."""
+    if (frame.width, frame.height) == (width, height):
+        return frame
+    larger = av.video.frame.VideoFrame(width, height, frame.format.name)
+    for view, plane, target in zip(planes_of(frame), larger.planes, planes_of(larger), strict=False):
+        missing = target.shape[0] - view.shape[0], target.shape[1] - view.shape[1]
+        rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size // view.itemsize), dtype=view.dtype)
+        rows[: target.shape[0], : target.shape[1]] = np.pad(view, ((0, missing[0]), (0, missing[1])), mode="edge")
+        plane.update(rows.tobytes())
+    larger.pts = frame.pts
+    if frame.time_base is not None:
+        larger.time_base = frame.time_base
+    larger.color_range, larger.colorspace = frame.color_range, frame.colorspace
+    return larger
 
 
 def convert(

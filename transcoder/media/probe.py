@@ -213,6 +213,8 @@ def _video_track(path: Path, container: str, index: int, walk: _Walk, first: _Fi
     elif container == "avi" and first.reordered:
         timing = "decode-order"
     duration = (last - start) * time_base + (walk.last_duration * time_base or nominal)
+    if timing == "assumed":
+        duration = walk.packets * nominal
     if duration <= 0 or walk.packets == 0:
         raise InputError("the video lasts no time", where=path.name, code="zero-duration")
     rotation, mirrored, matrix = orientation(frame)

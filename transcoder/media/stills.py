@@ -160,6 +160,9 @@ def trailing_bytes(path: Path) -> int:
     position = 2
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
+        if marker == 0xFF:  # fill bytes may stand before any marker (ITU-T T.81, B.1.1.2)
+            position += 1
+            continue
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         position += 2 + length
         if marker == 0xDA:

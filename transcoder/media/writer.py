@@ -66,6 +66,7 @@ class VideoWriter:
     :param path: the file to write.
     :param container: ``mp4``, ``mov`` or ``mkv``.
     :param track: the source track whose properties are carried over.
+    :param size: width and height of the frames that will be written.
     :param codec: FFmpeg's encoder name.
     :param pixel_format: format of the frames that will be written.
     :param color_space: the YUV matrix to declare.
@@ -82,6 +83,7 @@ class VideoWriter:
         *,
         container: str,
         track: VideoTrack,
+        size: tuple[int, int],
         codec: str,
         pixel_format: str,
         color_space: int,
@@ -102,7 +104,7 @@ class VideoWriter:
         stream = self._container.add_stream(codec, rate=rate, options=dict(options))
         assert isinstance(stream, av.video.stream.VideoStream)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = track.width, track.height, pixel_format
+        (context.width, context.height), context.pix_fmt = size, pixel_format
         context.time_base = track.time_base
         context.framerate = rate
         stream.time_base = track.time_base

@@ -51,6 +51,12 @@ def measure_video(source: Path, track: VideoTrack, output: Path, offset_s: Fract
     output_track = probe(output, sha256="").video
     if output_track is None:
         raise OutputMismatch("the output holds no video", where=output.name)
+    grown = output_track.width - track.width, output_track.height - track.height
+    if not all(0 <= pixels <= 1 for pixels in grown):
+        raise OutputMismatch(
+            f"the size changed from {track.width}x{track.height} to {output_track.width}x{output_track.height}",
+            where=output.name,
+        )
     collector = _Collector(track)
     worst_error = Fraction(0)
     with library_errors("measuring", output):
@@ -109,7 +115,8 @@ class _Collector:
             for item in (original, copy)
         ]
         for number, (a, b) in enumerate(zip(*pair, strict=True)):
-            values, mse = ssim.ssim_map(a, b, bit_depth=self._layout.bit_depth)
+            # An odd side may have been made even: what was added is not evidence and is not judged.
+            values, mse = ssim.ssim_map(a, b[: a.shape[0], : a.shape[1]], bit_depth=self._layout.bit_depth)
             self._ssim[number].add(ssim.mean(values))
             if number == 0:
                 self._psnr.add(ssim.psnr_db(mse, bit_depth=self._layout.bit_depth))

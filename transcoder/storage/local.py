@@ -190,7 +190,11 @@ def _move_without_overwriting(path: Path, target: Path) -> None:
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             raise _taken(target) from None
-        path.replace(target)
+        try:
+            path.replace(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
         return
     path.unlink()
 
