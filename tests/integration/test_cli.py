@@ -254,3 +254,16 @@ def test_profiles_and_keys(tmp_path: Path) -> None:
     assert "already there" in run("keys", "init", env=fresh).stdout
     assert "self-issued" in run("keys", "show", env=fresh).stdout
     assert oct((tmp_path / "keys" / "signer-key.pem").stat().st_mode)[-3:] == "600"
+
+
+def test_decoder_complaints_never_stop_a_run(samples: Path, tmp_path: Path) -> None:
+    """Decoder threads that log while the decoder is closed once hung the process (see media/containers.py)."""
+    source = tmp_path / "noisy.mkv"
+    data = bytearray((samples / "cctv_night_vfr.mkv").read_bytes())
+    for position in range(20_000, len(data), 3_001):
+        data[position] ^= 0x55
+    source.write_bytes(data)
+    result = run("apply", source, "--out", tmp_path / "out", "--cap", "300000", "--json")
+    assert result.returncode in (0, 3)
+    code = "import av.logging, transcoder.media.containers; print(av.logging.get_level())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "None\n"

@@ -65,8 +65,9 @@ def still(source: SourceInfo, *, lossless: bool) -> tuple[ItemFate, ...]:
     assert picture is not None
     fate = Fate.KEPT if lossless else Fate.CONVERTED
     items = [ItemFate(item=f"picture ({picture.format}, {picture.width}x{picture.height})", fate=fate)]
-    for name, size in (("EXIF", picture.exif_bytes), ("ICC profile", picture.icc_bytes), ("XMP", picture.xmp_bytes)):
-        if size:
+    sizes = (("EXIF", picture.exif_bytes), ("ICC profile", picture.icc_bytes), ("XMP", picture.xmp_bytes))
+    for name, size in sizes:
+        if size and lossless:  # a lossy encoder knows itself what it could carry
             items.append(ItemFate(item=f"{name} ({size} bytes)", fate=Fate.KEPT))
     if picture.orientation != 1:
         items.append(ItemFate(item=f"orientation tag {picture.orientation}", fate=Fate.KEPT, note="pixels not turned"))

@@ -40,7 +40,8 @@ class LossyStill:
         quality, encoder = round(spec.knob_value), spec.rung.encoder
         self._job.tick("encode", quality, None)
         try:
-            data, fates = _ENCODERS[encoder](picture, quality, spec.rung.settings, self._metadata)
+            metadata, fates = _carried(encoder, picture, self._metadata)
+            data = _save(encoder, picture, _options(encoder, quality, spec.rung.settings, picture), metadata)
         except (OSError, ValueError, MemoryError) as error:
             raise EncodeError(f"encoding as {encoder} failed: {error}", where=self._job.source.name) from error
         self._count += 1
@@ -56,67 +57,43 @@ class LossyStill:
 
 
 Metadata = tuple[bytes, bytes, bytes]
-Result = tuple[bytes, tuple[ItemFate, ...]]
 
 
-def _jpeg(picture: Image.Image, quality: int, settings: Mapping[str, Value], metadata: Metadata) -> Result:
+def _options(encoder: str, quality: int, settings: Mapping[str, Value], picture: Image.Image) -> dict[str, object]:
+    """Pillow's options for one encoder; WebP's slowest methods take a minute for a phone's picture and save little."""
+    sampling = settings.get("subsampling")
+    if encoder == "jpeg":
+        chroma = sampling if picture.mode == "RGB" else -1
+        return {"quality": quality, "subsampling": chroma, "progressive": True, "optimize": True}
+    if encoder == "webp":
+        return {"quality": quality, "method": 4, "exact": True}
+    return {"quality": quality, "subsampling": sampling, "speed": 6, "max_threads": 2}
+
+
+def _save(encoder: str, picture: Image.Image, options: Mapping[str, object], metadata: Metadata) -> bytes:
     exif, icc, xmp = metadata
-    fates = []
-    if len(xmp) > _SEGMENT_BYTES:
-        fates.append(ItemFate(item="XMP", fate=Fate.LOST, note="larger than a JPEG segment"))
-        xmp = b""
-    if len(exif) > _SEGMENT_BYTES:
-        fates.append(ItemFate(item="EXIF", fate=Fate.LOST, note="larger than a JPEG segment"))
-        exif = b""
-    icc, fates_icc = _usable_icc(icc, picture)
     out = io.BytesIO()
-    picture.save(
-        out,
-        "JPEG",
-        quality=quality,
-        subsampling=str(settings["subsampling"]) if picture.mode == "RGB" else -1,
-        progressive=True,
-        optimize=True,
-        exif=exif,
-        icc_profile=icc or None,
-        xmp=xmp,
-    )
-    return out.getvalue(), tuple(fates) + fates_icc
+    picture.save(out, encoder.upper(), exif=exif, icc_profile=icc or None, xmp=xmp, **options)
+    return out.getvalue()
 
 
-def _webp(picture: Image.Image, quality: int, settings: Mapping[str, Value], metadata: Metadata) -> Result:
+def _carried(encoder: str, picture: Image.Image, metadata: Metadata) -> tuple[Metadata, tuple[ItemFate, ...]]:
+    """The metadata this format and picture can carry, and what is lost."""
     exif, icc, xmp = metadata
-    icc, fates = _usable_icc(icc, picture)
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=quality, method=6, exact=True, exif=exif, icc_profile=icc or None, xmp=xmp)
-    return out.getvalue(), fates
-
-
-def _avif(picture: Image.Image, quality: int, settings: Mapping[str, Value], metadata: Metadata) -> Result:
-    exif, icc, xmp = metadata
-    icc, fates = _usable_icc(icc, picture)
-    out = io.BytesIO()
-    picture.save(
-        out,
-        "AVIF",
-        quality=quality,
-        subsampling=str(settings["subsampling"]),
-        speed=6,
-        max_threads=2,
-        exif=exif,
-        icc_profile=icc or None,
-        xmp=xmp,
-    )
-    return out.getvalue(), fates
-
-
-def _usable_icc(icc: bytes, picture: Image.Image) -> tuple[bytes, tuple[ItemFate, ...]]:
-    """A profile describes one colour space: that of the source must not be attached to converted samples."""
+    room = _SEGMENT_BYTES if encoder == "jpeg" else len(exif) + len(xmp)
+    too_large = "larger than a JPEG segment"
+    # A profile describes one colour space: the source's must not be attached to converted samples.
     space = icc[16:20].strip()
-    if not icc or (space == b"GRAY" and picture.mode == "L") or (space == b"RGB" and picture.mode == "RGB"):
-        return icc, ()
-    note = f"it describes {space.decode('ascii', 'replace') or 'unknown'} samples, the output holds {picture.mode}"
-    return b"", (ItemFate(item="ICC profile", fate=Fate.LOST, note=note),)
-
-
-_ENCODERS = {"jpeg": _jpeg, "webp": _webp, "avif": _avif}
+    fitting = {b"GRAY": "L", b"RGB": "RGB"}.get(space) == picture.mode
+    other_space = f"it describes {space.decode('ascii', 'replace')} samples, the output holds {picture.mode}"
+    kept, fates = [], []
+    for name, data, fits, problem in (
+        ("EXIF", exif, len(exif) <= room, too_large),
+        ("ICC profile", icc, fitting, other_space),
+        ("XMP", xmp, len(xmp) <= room, too_large),
+    ):
+        kept.append(data if fits else b"")
+        if data:
+            fate = Fate.KEPT if fits else Fate.LOST
+            fates.append(ItemFate(item=f"{name} ({len(data)} bytes)", fate=fate, note="" if fits else problem))
+    return (kept[0], kept[1], kept[2]), tuple(fates)

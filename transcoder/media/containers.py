@@ -25,7 +25,9 @@ DEMUXERS = (
 RAW_FORMATS = frozenset(("h264", "hevc", "av1", "obu", "m4v", "h263", "mjpeg", "mpegvideo", "vc1", "cavsvideo"))
 """Elementary streams without timestamps: FFmpeg silently guesses 25 frames a second."""
 
-av.logging.set_level(av.logging.PANIC)  # libraries must not write to a user's terminal; faults arrive as errors
+# Silence without a callback into Python. Any level, even PANIC, installs one that takes the interpreter's lock
+# in decoder threads, and closing a decoder waits for those threads while holding that lock: a deadlock.
+av.logging.set_level(None)
 
 
 def reason(error: BaseException) -> str:
