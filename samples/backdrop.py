@@ -109,9 +109,7 @@ def _shop_signs() -> FloatArray:
     return np.stack(boards)
 
 
-def _fronts(
-    along: FloatArray, z: FloatArray, texture: _Texture, signs: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _fronts(along: FloatArray, z: FloatArray, texture: _Texture, signs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Colours, (..., 3), and night glow, (...), of positions on the shop fronts."""
     u = -along  # Grows to the right in the picture, so that the signs read the right way round.
     bay, inside = np.floor(u / BAY_M).astype(np.int64), np.mod(u, BAY_M)
@@ -130,15 +128,10 @@ def _fronts(
     frame = (inside > 1.52) & (inside < 4.63) & (z > 0.47) & (z < 2.48) & ~window
     frame |= window & (np.abs(inside - 3.05) < 0.04)
     # Shop windows: goods on shelves low down, a sloping reflection higher up.
-    goods = 40 + 110 * (texture.per_cell(np.floor(u / 0.22), np.floor(z / 0.38)) + 0.5) * (
-        np.mod(z, 0.38) < 0.26
-    )
+    goods = 40 + 110 * (texture.per_cell(np.floor(u / 0.22), np.floor(z / 0.38)) + 0.5) * (np.mod(z, 0.38) < 0.26)
     reflection = 62 + 40 * np.clip((z - 1.2) + 0.5 * np.sin(u * 1.3), 0, 1)
     glass = np.where(z < 1.5, 0.55 * goods + 0.45 * reflection, reflection)
-    hue = (
-        texture.per_cell(np.floor(u / 0.22) + 40, np.floor(z / 0.38))[..., None] * np.array([0.5, 0.0, -0.5])
-        + 1
-    )
+    hue = texture.per_cell(np.floor(u / 0.22) + 40, np.floor(z / 0.38))[..., None] * np.array([0.5, 0.0, -0.5]) + 1
     tone[window] = (glass[..., None] * hue * np.array([0.92, 0.98, 1.05]))[window]
     tone[door] = np.array([48.0, 66.0, 60.0])
     pane = door & (np.abs(inside - 0.975) < 0.3) & (z > 0.9) & (z < 2.0)

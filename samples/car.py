@@ -71,13 +71,9 @@ class Car:
 
     def _world(self, points: Sequence[Sequence[float]], time_s: float) -> FloatArray:
         """Car coordinates (ahead of the bumper, towards the building, up) to (N, 3) world points."""
-        return street_to_world(
-            np.asarray(points) + np.array([self.front_along_m(time_s), self.lane_across_m, 0.0])
-        )
+        return street_to_world(np.asarray(points) + np.array([self.front_along_m(time_s), self.lane_across_m, 0.0]))
 
-    def draw(
-        self, camera: Camera, time_s: float, light: Light, plate: Image.Image
-    ) -> tuple[Sprite, Box | None]:
+    def draw(self, camera: Camera, time_s: float, light: Light, plate: Image.Image) -> tuple[Sprite, Box | None]:
         """The sprite and the box of the number plate (None when the plate is out of view)."""
         centre = self._world([(-2.0, 0.0, 0.6)], time_s)
         sprite = Sprite(float(camera.depth_m(centre)[0]))
@@ -162,9 +158,7 @@ class Car:
             glass,
             1.15,
         )
-        face(
-            [(-1.13, 0.1, 0.965), (-1.13, 0.5, 0.965), (-1.92, -0.05, 1.41), (-1.92, -0.3, 1.41)], glass, 1.55
-        )
+        face([(-1.13, 0.1, 0.965), (-1.13, 0.5, 0.965), (-1.92, -0.05, 1.41), (-1.92, -0.3, 1.41)], glass, 1.55)
         face([(-1.3, -0.88, 0.93), (-1.3, -1.04, 0.95), (-1.3, -1.04, 1.08), (-1.3, -0.88, 1.06)], paint, 0.9)
         # Bonnet, nose and bumper; the corners are swept back.
         face(

@@ -52,9 +52,7 @@ def download_wheel(folder: Path) -> Path:
     ]
     command += ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), REQUIREMENT]
     try:
-        result = subprocess.run(
-            command, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False
-        )
+        result = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise FetchError(f"pip did not finish within {DOWNLOAD_TIMEOUT_S} s") from None
     if result.returncode != 0:

@@ -100,10 +100,7 @@ def encode_clip(path: Path, codec: str, quality: int, scene: Scene, timeline: Ti
 def check_timestamps(path: Path, timeline: Timeline) -> None:
     """Read the clip back and stop with an error unless every frame decodes at its exact time."""
     with av.open(str(path)) as clip:
-        times = [
-            None if f.pts is None or f.time_base is None else f.pts * f.time_base
-            for f in clip.decode(video=0)
-        ]
+        times = [None if f.pts is None or f.time_base is None else f.pts * f.time_base for f in clip.decode(video=0)]
     if times != [timeline.time_s(index) for index in range(len(timeline.pts))]:
         raise SystemExit(f"{path.name}: the frame times of the written file are not exact")
 
@@ -162,9 +159,7 @@ def truth_document(
 
 def write_truth(path: Path, document: dict[str, Any]) -> None:
     """Write the truth as JSON with one line for each top-level key (readable, yet small)."""
-    lines = [
-        f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in document.items()
-    ]
+    lines = [f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in document.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
@@ -185,22 +180,14 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--duration", type=float, default=8.0, help="seconds (default 8)")
     parser.add_argument("--width", type=int, default=640, help="pixels, even (default 640)")
     parser.add_argument("--height", type=int, default=360, help="pixels, even (default 360)")
-    parser.add_argument(
-        "--fps", type=frame_rate, default=Fraction("12.5"), help="frames per second (default 12.5)"
-    )
+    parser.add_argument("--fps", type=frame_rate, default=Fraction("12.5"), help="frames per second (default 12.5)")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument(
-        "--vfr", action="store_true", help="variable frame rate: 40/80 ms gaps and one of 600 ms"
-    )
+    parser.add_argument("--vfr", action="store_true", help="variable frame rate: 40/80 ms gaps and one of 600 ms")
     parser.add_argument("--container", choices=("avi", "mp4", "mkv"), default="avi")
     parser.add_argument("--codec", choices=sorted(DEFAULT_QUALITY), default="mpeg4")
     parser.add_argument("--quality", type=int, help="quantiser, or CRF for libx264; lower is better")
-    parser.add_argument(
-        "--still", action="store_true", help="write one frame as PNG and JPEG instead of a clip"
-    )
-    parser.add_argument(
-        "--still-time", type=float, help="clip time of the still in seconds (default: car stopped)"
-    )
+    parser.add_argument("--still", action="store_true", help="write one frame as PNG and JPEG instead of a clip")
+    parser.add_argument("--still-time", type=float, help="clip time of the still in seconds (default: car stopped)")
     chosen = parser.parse_args(arguments)
     if chosen.duration < 1.0 or chosen.fps <= 0 or chosen.seed < 0:
         parser.error("--duration must be at least 1 second, --fps positive and --seed not negative")
@@ -231,11 +218,7 @@ def main() -> None:
         write_still(chosen.out, name, scene, np.ascontiguousarray(pixels), timeline.time_s(0))
         truths, file_names = [truth], [f"{name}.jpg", f"{name}.png"]
     else:
-        timeline = (
-            variable_timeline(chosen.duration)
-            if chosen.vfr
-            else constant_timeline(chosen.duration, chosen.fps)
-        )
+        timeline = variable_timeline(chosen.duration) if chosen.vfr else constant_timeline(chosen.duration, chosen.fps)
         file_names = [f"{name}.{chosen.container}"]
         path = chosen.out / file_names[0]
         quality = chosen.quality if chosen.quality is not None else DEFAULT_QUALITY[chosen.codec]

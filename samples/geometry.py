@@ -122,9 +122,7 @@ class Sprite:
         turn = np.linspace(0.0, 2 * np.pi, 24, endpoint=False)
         self.polygon(centre_px + np.stack([np.cos(turn), np.sin(turn)], axis=1) * np.array(radius_px), colour)
 
-    def limb(
-        self, start_px: FloatArray, end_px: FloatArray, radius_px: tuple[float, float], colour: Colour
-    ) -> None:
+    def limb(self, start_px: FloatArray, end_px: FloatArray, radius_px: tuple[float, float], colour: Colour) -> None:
         """Add a tapered, round-ended limb between two (2,) points with a radius at each end."""
         direction = np.asarray(end_px - start_px)
         normal = np.array([-direction[1], direction[0]]) / max(float(np.hypot(*direction)), 1e-6)
@@ -178,9 +176,7 @@ def _paste_quad(layer: Image.Image, quad: FloatArray, picture: Image.Image) -> N
     for (x, y), (u, v) in zip(quad, source, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
-    coefficients = np.linalg.solve(
-        np.array(rows, dtype=np.float64), np.array(source, dtype=np.float64).ravel()
-    )
+    coefficients = np.linalg.solve(np.array(rows, dtype=np.float64), np.array(source, dtype=np.float64).ravel())
     data = tuple(float(value) for value in coefficients)
     warped = picture.transform(layer.size, Image.Transform.PERSPECTIVE, data, Image.Resampling.BICUBIC)
     mask = Image.new("L", layer.size)

@@ -102,9 +102,7 @@ class Person:
         view = -origin / max(float(np.hypot(origin[0], origin[1])), 1e-6)
         # Far limbs first: +1 where the side axis points away from the camera.
         order = (1, 0) if float(side @ view) < 0 else (0, 1)
-        coat, trousers, skin, hair = (
-            light(part, depth) for part in (self.coat, self.trousers, self.skin, self.hair)
-        )
+        coat, trousers, skin, hair = (light(part, depth) for part in (self.coat, self.trousers, self.skin, self.hair))
         shoe = light((34, 30, 30), depth)
 
         def arm_of(index: int, factor: float) -> None:

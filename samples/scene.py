@@ -28,12 +28,8 @@ NOISE_SIGMA: dict[SceneName, float] = {"day": 1.7, "night": 4.5}
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 PEOPLE = (
-    Person(
-        "p1", -15.5, 6.75, (1.0, 0.0), 1.32, 1.78, (150, 48, 44), (52, 58, 78), (214, 166, 138), (58, 40, 28)
-    ),
-    Person(
-        "p2", -5.6, 7.75, (-1.0, 0.0), 1.15, 1.68, (206, 182, 92), (60, 54, 50), (150, 104, 78), (30, 24, 22)
-    ),
+    Person("p1", -15.5, 6.75, (1.0, 0.0), 1.32, 1.78, (150, 48, 44), (52, 58, 78), (214, 166, 138), (58, 40, 28)),
+    Person("p2", -5.6, 7.75, (-1.0, 0.0), 1.15, 1.68, (206, 182, 92), (60, 54, 50), (150, 104, 78), (30, 24, 22)),
     # Waits on the near kerb until the car has gone by, then crosses behind it.
     Person(
         "p3",
@@ -156,9 +152,7 @@ class Scene:
             -(((self._backdrop.along_m + 10.4) / 3.0) ** 2) - ((self._backdrop.across_m - 5.5) / 2.2) ** 2
         )
         gain = _infrared(self._backdrop.depth_m) * 0.78 + 0.16 * street_lamp
-        return np.asarray(
-            np.repeat(grey * gain[..., None] + self._backdrop.glow[..., None], 3, axis=2), np.float32
-        )
+        return np.asarray(np.repeat(grey * gain[..., None] + self._backdrop.glow[..., None], 3, axis=2), np.float32)
 
     def _ground_light(self, at_s: float) -> PixelArray:
         """The lit backdrop with contact shadows and, at night, headlight beams: (H, W, 3) float32."""
@@ -176,12 +170,7 @@ class Scene:
         lit = self._lit * factor[..., None].astype(np.float32)
         if self.name == "night":
             reach = np.clip(ahead, 0.0, None)
-            beam = (
-                np.exp(-((aside / (0.75 + 0.2 * reach)) ** 2))
-                * np.exp(-reach / 4.5)
-                * (ahead > -0.1)
-                * ground
-            )
+            beam = np.exp(-((aside / (0.75 + 0.2 * reach)) ** 2)) * np.exp(-reach / 4.5) * (ahead > -0.1) * ground
             lit += (0.62 * beam * (self._backdrop.colour @ LUMA))[..., None].astype(np.float32)
         return np.asarray(lit, dtype=np.float32)
 
@@ -197,9 +186,7 @@ class Scene:
             # Distant lamps still bloom: the halo of a sensor has a minimum size in pixels.
             spread = max(1.0, float(depth) / 9.0)
             bloom = 260 * np.exp(-((distance_m / (0.11 * spread)) ** 2))
-            bloom += 75 * np.exp(-((distance_m / (0.27 * spread)) ** 2)) + 26 * np.exp(
-                -distance_m / (0.8 * spread)
-            )
+            bloom += 75 * np.exp(-((distance_m / (0.27 * spread)) ** 2)) + 26 * np.exp(-distance_m / (0.8 * spread))
             pixels += bloom[..., None]
 
     def _noise(self, index: int) -> PixelArray:

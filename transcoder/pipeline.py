@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -20,7 +22,6 @@ from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.ladder import ENCODERS, Plan, plan_ladder
 from transcoder.errors import CapUnreachable, FloorUnreachable, NoAcceptableEncoding
 from transcoder.media.probe import probe
-from transcoder.metrics import measure
 from transcoder.model import (
     CaseFields,
     Choice,
@@ -40,6 +41,9 @@ from transcoder.refusal import Refusal, build_refusal
 from transcoder.report import html
 from transcoder.storage import local
 from transcoder.storage.base import Store
+
+if TYPE_CHECKING:
+    from transcoder.metrics.measure import Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,8 @@ def transcode(request: Request, services: Services) -> Delivery:
             tick=tick,
         )
         studio = _Studio(job)
+        if source.video is not None and len(plan.rungs) > 0 and plan.rungs[0].knob is not None:
+            Thread(target=_warm_up, daemon=True).start()
         choice = search.choose(
             plan.rungs, job.cap_bytes, request.profile.floors, studio, accept_degraded=request.override is not None
         )
@@ -114,7 +120,7 @@ class _Studio:
     def __init__(self, job: EncodeJob) -> None:
         self._job = job
         self._encoders: dict[str, Encoder] = {}
-        self.measurements: dict[Path, measure.Measurement] = {}
+        self.measurements: dict[Path, Measurement] = {}
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         name = spec.rung.encoder
@@ -122,6 +128,8 @@ class _Studio:
         return encoder.encode(spec)
 
     def measure(self, encoded: Encoded) -> Fidelity:
+        from transcoder.metrics import measure
+
         source = self._job.source
         if source.video is not None:
             result = measure.measure_video(
@@ -132,6 +140,15 @@ class _Studio:
             result = measure.measure_still(source.path, encoded.path)
         self.measurements[encoded.path] = result
         return result.fidelity
+
+
+def _warm_up() -> None:
+    """Load the compiled SSIM kernel (about two seconds) while the first pass runs, which leaves the lock free."""
+    import numpy as np
+
+    from transcoder.metrics import ssim
+
+    ssim.ssim_map(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +179,7 @@ class _Outcome:
         return attempt.fidelity if attempt else None
 
     @property
-    def pictures(self) -> measure.Measurement | None:
+    def pictures(self) -> Measurement | None:
         """The worst moment of the same file."""
         encoded = self.choice.encoded or (self.choice.nearest[1] if self.choice.nearest else None)
         return self.studio.measurements.get(encoded.path) if encoded else None

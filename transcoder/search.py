@@ -112,8 +112,9 @@ def propose(knob: Knob, points: Sequence[tuple[float, int]], cap_bytes: int) -> 
     """The next knob value worth trying, or None where nothing between the bracket is left.
 
     Works in (knob, ln size), or in (ln knob, ln size) where size is proportional to the knob. Once one
-    value fits and another does not, it interpolates between the two and stays a tenth of the bracket away
-    from both ends, so that the bracket shrinks at every step; before that it extrapolates.
+    value fits and another does not, it follows the secant of the two sizes nearest to the goal where that
+    stays inside the bracket, and else interpolates between its ends; before that it extrapolates. A tenth of
+    the bracket is kept away from both ends, so that it shrinks at every step.
     """
     fits = [point for point in points if point[1] <= cap_bytes]
     over = [point for point in points if point[1] > cap_bytes]
@@ -122,7 +123,7 @@ def propose(knob: Knob, points: Sequence[tuple[float, int]], cap_bytes: int) -> 
         below, above = max(fits), min(over)
         if knob.integer and above[0] - below[0] <= 1:
             return None
-        guess = _between(knob, below, above, wanted)
+        guess = _between(knob, below, above, _beyond(knob, points, wanted), wanted)
     else:
         guess = min(max(_beyond(knob, points, wanted), knob.low), knob.high)
     if knob.integer:
@@ -144,10 +145,12 @@ def _unscale(knob: Knob, u: float) -> float:
     return math.exp(u) if knob.proportional else u
 
 
-def _between(knob: Knob, below: _Point, above: _Point, wanted_log_size: float) -> float:
+def _between(knob: Knob, below: _Point, above: _Point, secant: float, wanted_log_size: float) -> float:
     u1, u2 = _scale(knob, below[0]), _scale(knob, above[0])
-    rise = math.log(above[1]) - math.log(below[1])
-    share = (wanted_log_size - math.log(below[1])) / rise if rise > 0 else 0.5
+    share = (_scale(knob, max(secant, 1e-9)) - u1) / (u2 - u1)
+    if not 0 < share < 1:
+        rise = math.log(above[1]) - math.log(below[1])
+        share = (wanted_log_size - math.log(below[1])) / rise if rise > 0 else 0.5
     return _unscale(knob, u1 + (u2 - u1) * min(max(share, 0.1), 0.9))
 
 

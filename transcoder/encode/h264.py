@@ -1,7 +1,8 @@
 """H.264 with x264 in two passes.
 
 Psychovisual optimisation is off: it adds energy that was never recorded. Long groups of pictures pay on
-static cameras. A quantiser floor keeps tiny clips from growing to fill a large cap with nothing.
+static cameras. Adaptive quantisation by local variance (mode 2) won in the whole frame and in the worst
+place on every clip tried. A quantiser floor keeps tiny clips from growing to fill a large cap with nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from transcoder.encode.base import EncodeJob
 from transcoder.encode.video import Codec, VideoReEncode
 from transcoder.model import Value
 
-X264_PARAMETERS = "psy=0:aq-mode=1:keyint=600:qpmin=10"
+X264_PARAMETERS = "psy=0:aq-mode=2:keyint=600:qpmin=10"
 
 
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:

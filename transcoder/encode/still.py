@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from PIL import Image
 
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.still_lossless import recode_jpeg
 from transcoder.errors import EncodeError
 from transcoder.media import stills
 from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate, Value
@@ -42,6 +43,8 @@ class LossyStill:
         try:
             metadata, fates = _carried(encoder, picture, self._metadata)
             data = _save(encoder, picture, _options(encoder, quality, spec.rung.settings, picture), metadata)
+            if encoder == "jpeg":  # better scans for the same coefficients: 1 to 35 % smaller
+                data = recode_jpeg(data, self._job.source.name)
         except (OSError, ValueError, MemoryError) as error:
             raise EncodeError(f"encoding as {encoder} failed: {error}", where=self._job.source.name) from error
         self._count += 1
@@ -64,7 +67,7 @@ def _options(encoder: str, quality: int, settings: Mapping[str, Value], picture:
     sampling = settings.get("subsampling")
     if encoder == "jpeg":
         chroma = sampling if picture.mode == "RGB" else -1
-        return {"quality": quality, "subsampling": chroma, "progressive": True, "optimize": True}
+        return {"quality": quality, "subsampling": chroma}  # scans and tables are optimised afterwards
     if encoder == "webp":
         return {"quality": quality, "method": 4, "exact": True}
     return {"quality": quality, "subsampling": sampling, "speed": 6, "max_threads": 2}

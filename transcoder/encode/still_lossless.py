@@ -31,7 +31,7 @@ class LosslessStill:
         still = self._job.source.still
         assert still is not None
         if spec.rung.encoder == "jpeg-recode":
-            data = _jpeg(path.read_bytes(), path.name)
+            data = recode_jpeg(path.read_bytes(), path.name)
         else:
             # Pillow holds deep colour in 8 bits, so such a PNG must go on as the file it is.
             data = _png(path.read_bytes() if still.format == "png" else _as_png(image), path.name)
@@ -48,7 +48,11 @@ class LosslessStill:
         )
 
 
-def _jpeg(data: bytes, name: str) -> bytes:
+def recode_jpeg(data: bytes, name: str) -> bytes:
+    """The same coefficients in the smallest progressive scans mozjpeg finds; every marker is kept.
+
+    :raises EncodeError: where the data is not a JPEG it understands.
+    """
     try:
         return bytes(mozjpeg.optimize(data, copy=mozjpeg.COPY_MARKERS.ALL))
     except ValueError as error:

@@ -58,6 +58,7 @@ class VideoReEncode:
         self._overhead: int | None = None
         self._first_pass_bps: int | None = None
         self._count = 0
+        self._made: dict[int, Encoded] = {}
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         """Encode to about ``spec.knob_value`` bytes.
@@ -72,18 +73,21 @@ class VideoReEncode:
         feed, audio_fates = self._audio
         offset = timing_offset(self._track, feed.start_s if feed else None)
         bitrate = self._bitrate(spec.knob_value, feed)
+        if bitrate in self._made:  # two byte targets may round to one rate in whole kilobits
+            return self._made[bitrate]
         with library_errors("encoding", self._job.source.path):
             if self._codec.two_pass and self._stale(bitrate):
                 analysis, video_bytes, _ = self._run(1, bitrate, settings, container, feed, offset)
                 self._learn_overhead(analysis, video_bytes, feed)
                 analysis.unlink()
                 self._first_pass_bps = bitrate
+                self._made.clear()
                 bitrate = self._bitrate(spec.knob_value, feed)
             number = 2 if self._codec.two_pass else 0
             path, video_bytes, count = self._run(number, bitrate, settings, container, feed, offset)
         self._learn_overhead(path, video_bytes, feed)
         wanted = bitrate * float(self._track.duration_s) / 8
-        return Encoded(
+        self._made[bitrate] = Encoded(
             path=path,
             bytes=path.stat().st_size,
             settings={
@@ -101,6 +105,7 @@ class VideoReEncode:
             fates=spec.rung.fates + audio_fates,
             timing_offset_s=offset,
         )
+        return self._made[bitrate]
 
     def _bitrate(self, target_bytes: float, feed: AudioFeed | None) -> int:
         overhead = self._overhead

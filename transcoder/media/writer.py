@@ -109,6 +109,9 @@ class VideoWriter:
         context.framerate = rate
         stream.time_base = track.time_base
         context.thread_count = threads
+        # PyAV's default is slice threading, which cuts every picture into slices that cannot predict from
+        # each other: at 17 kbit/s that cost 0.025 of SSIM.
+        context.thread_type = "FRAME"
         if bitrate_bps is not None:
             context.bit_rate = bitrate_bps
         if flags is not None:

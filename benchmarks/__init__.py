@@ -1,0 +1,1 @@
+"""Benchmarks and studies: how fast, how faithful, and against whom."""
