@@ -53,7 +53,7 @@ class Rewrap:
     def _copy(self, target: Path, container: str, indexes: Sequence[int], offset: Fraction) -> None:
         source, video = self._job.source, self._job.source.video
         assert video is not None
-        with open_input(source.path) as inputs, open_output(target, container) as output:
+        with open_input(source.path) as inputs, open_output(target, container, video.time_base) as output:
             streams = {}
             for index in indexes:
                 template = inputs.streams[index]

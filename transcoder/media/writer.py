@@ -52,11 +52,18 @@ def timing_offset(track: VideoTrack, audio_start_s: Fraction | None) -> Fraction
     return (start // track.time_base) * track.time_base
 
 
-def open_output(path: Path, container: str) -> av.container.OutputContainer:
-    """Open an output for reproducible bytes: no creation time, no library version; index first in MP4."""
+def open_output(path: Path, container: str, time_base: Fraction | None = None) -> av.container.OutputContainer:
+    """Open an output for reproducible bytes: no creation time, no library version; index first in MP4.
+
+    :param time_base: the video's. MP4 stores where a track starts in ticks of the whole movie, by default
+        milliseconds, which would round the first timestamp and shift all others with it.
+    """
     options = {"fflags": "+bitexact"}
     if container in ("mp4", "mov"):
         options["movflags"] = "+faststart"
+        if time_base is not None:
+            ticks = time_base.denominator
+            options["movie_timescale"] = str(ticks * -(-1000 // ticks))
     return av.open(str(path), mode="w", format=MUXERS[container], options=options)
 
 
@@ -99,7 +106,7 @@ class VideoWriter:
         self._offset_ticks = int(offset_s / track.time_base)
         self._time_base = track.time_base
         self._durations: dict[int, int] = {}
-        self._container = open_output(path, container)
+        self._container = open_output(path, container, track.time_base)
         rate = track.average_rate or Fraction(25)
         stream = self._container.add_stream(codec, rate=rate, options=dict(options))
         assert isinstance(stream, av.video.stream.VideoStream)
