@@ -1,0 +1,60 @@
+"""What every test gets: its own keys folder, no network for the fast suites, and steady Hypothesis settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from transcoder.certificate.keys import KeyPair
+
+_FAST = frozenset(("unit", "property", "contract"))
+
+hypothesis.settings.register_profile("steady", deadline=None, database=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="session")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One self-issued authority and key for the whole session."""
+    from transcoder.certificate import keys
+
+    folder = tmp_path_factory.mktemp("home") / "keys"
+    keys.initialise(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair(keys_folder: Path) -> KeyPair:
+    """The session's signing key."""
+    from transcoder.certificate import keys
+
+    return keys.load_pair(keys_folder / keys.LEAF_KEY_FILE, keys_folder / keys.LEAF_FILE, keys_folder / keys.CA_FILE)
+
+
+@pytest.fixture(autouse=True)
+def _own_keys(keys_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SIGNER_KEY", "SIGNER_CERT", "SIGNER_CHAIN"):
+        monkeypatch.delenv(f"TRANSCODER_{name}", raising=False)
+    monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if not _FAST & set(request.path.relative_to(Path(__file__).parent).parts):
+        yield
+        return
+
+    def refuse(_socket: socket.socket, address: object) -> None:
+        raise AssertionError(f"a fast test must not use the network: {address!r}")
+
+    for name in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    yield
