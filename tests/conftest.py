@@ -15,10 +15,26 @@ if TYPE_CHECKING:
     from transcoder.certificate.keys import KeyPair
 
 _FAST = frozenset(("unit", "property", "contract"))
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = Path(os.environ.get("TRANSCODER_CORPUS", ROOT.parent / "shared" / "corpus"))
 
 hypothesis.settings.register_profile("steady", deadline=None, database=None, derandomize=True)
 hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The project's own samples."""
+    return ROOT / "samples"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real footage."""
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of real footage is not beside this checkout (set TRANSCODER_CORPUS)")
+    return CORPUS
 
 
 @pytest.fixture(scope="session")

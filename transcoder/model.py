@@ -278,6 +278,15 @@ class Choice:
     """Where nothing won: the attempt under the cap that came nearest to its floors."""
 
 
+MAX_FIELD_CHARACTERS = 500
+"""Longest text a person may put into a certificate: six of them must fit the smallest cap, escaped."""
+
+
+def _check_length(name: str, value: str | None) -> None:
+    if value is not None and len(value) > MAX_FIELD_CHARACTERS:
+        raise UsageError(f"{name} is longer than {MAX_FIELD_CHARACTERS} characters", code="case-field-too-long")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFields:
     """Structured fields of the case, as the interface's preset data fields will carry them."""
@@ -286,6 +295,10 @@ class CaseFields:
     exhibit: str | None = None
     operator: str | None = None
     description: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("urn", "exhibit", "operator", "description"):
+            _check_length(name, getattr(self, name))
 
     def to_dict(self) -> dict[str, str]:
         """Only the fields that were given."""
@@ -308,6 +321,8 @@ class Override:
                 code="override-incomplete",
                 hint="give --operator NAME and --reason TEXT",
             )
+        _check_length("operator", self.operator)
+        _check_length("reason", self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

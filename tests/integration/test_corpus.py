@@ -10,13 +10,13 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.conftest import CORPUS
 from transcoder import transcode
 from transcoder.errors import InputError, NoAcceptableEncoding
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
 from transcoder.model import Delivery, Verdict
 
-CORPUS = Path(os.environ.get("TRANSCODER_CORPUS", Path(__file__).resolve().parents[2].parent / "shared" / "corpus"))
 CAPS = (1_000_000, 300_000, 100_000)
 # Half an hour is the limit of a whole run: the largest pictures and the longest refusals run at one cap only.
 HEAVY = {"Issue_266.jpg": (1_000_000,), "IMG_20191224_234846.jpg": (300_000,), "iphone_13_pro_max.HEIC": (1_000_000,)}

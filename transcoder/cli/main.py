@@ -254,9 +254,6 @@ def _case_fields(file: Path | None, given: dict[str, str | None]) -> CaseFields:
                 code="case-file",
             )
     fields |= {key: value for key, value in given.items() if value is not None}
-    too_long = [key for key, value in fields.items() if len(value) > 2000]
-    if too_long:
-        raise UsageError(f"{too_long[0]} is longer than 2000 characters", code="case-field-too-long")
     return CaseFields(**fields)
 
 

@@ -104,7 +104,9 @@ class _Fingerprint:
 def _fingerprints(path: Path, index: int, offset: Fraction) -> Iterator[_Fingerprint]:
     with open_input(path) as container:
         stream = container.streams[index]
-        normalise = _payload_reader(stream.codec_context.codec.canonical_name if stream.codec_context else "")
+        context = stream.codec_context
+        codec = context.codec.canonical_name if context is not None else ""
+        normalise = _payload_reader(codec, bytes(context.extradata or b"") if context is not None else b"")
         for packet in container.demux(stream):
             if packet.size:
                 stamp = packet.pts if packet.pts is not None else packet.dts
@@ -112,33 +114,45 @@ def _fingerprints(path: Path, index: int, offset: Fraction) -> Iterator[_Fingerp
                 yield _Fingerprint(hashlib.sha256(normalise(bytes(packet))).digest(), time, packet.time_base)
 
 
-def _payload_reader(codec: str) -> Callable[[bytes], bytes]:
+def _payload_reader(codec: str, extradata: bytes) -> Callable[[bytes], bytes]:
     """H.264 and HEVC units are framed by start codes or by lengths; compare the units, not the framing.
 
-    Parameter sets and delimiters are left out: MP4 stores them once in its header.
+    Which framing a stream uses is in its header, never in a packet: a length of 256 to 511 looks like a start
+    code. Parameter sets and delimiters are left out, because MP4 stores them once in its header.
     """
-    if codec == "h264":
-        return lambda data: b"".join(u for u in _units(data) if u and (u[0] & 0x1F) not in (7, 8, 9))
-    if codec == "hevc":
-        return lambda data: b"".join(u for u in _units(data) if u and ((u[0] >> 1) & 0x3F) not in (32, 33, 34, 35))
+    if codec in ("h264", "hevc"):
+        length_bytes = 0
+        if extradata[:1] == b"\x01":
+            length_bytes = (extradata[4 if codec == "h264" else 21] & 3) + 1
+        apart = (7, 8, 9) if codec == "h264" else (32, 33, 34, 35)
+
+        def units(data: bytes) -> bytes:
+            kinds = ((unit, unit[0] & 0x1F if codec == "h264" else (unit[0] >> 1) & 0x3F) for unit in split(data))
+            return b"".join(unit for unit, kind in kinds if kind not in apart)
+
+        def split(data: bytes) -> list[bytes]:
+            return [unit for unit in _units(data, length_bytes) if unit]
+
+        return units
     if codec == "aac":
         return lambda data: data[7:] if data[:1] == b"\xff" and len(data) > 7 and data[1] & 0xF6 == 0xF0 else data
     return lambda data: data
 
 
-def _units(data: bytes) -> list[bytes]:
-    """The network abstraction layer units of one packet, whichever framing it uses."""
-    if data[:3] == b"\0\0\1" or data[:4] == b"\0\0\0\1":
-        units = []
+def _units(data: bytes, length_bytes: int) -> list[bytes]:
+    """The network abstraction layer units of one packet; ``length_bytes`` is 0 for start codes (Annex B)."""
+    units = []
+    if not length_bytes:
         start = data.find(b"\0\0\1")
         while start >= 0:
             end = data.find(b"\0\0\1", start + 3)
             units.append(data[start + 3 : end if end >= 0 else len(data)].rstrip(b"\0"))
             start = end
         return units
-    units, position = [], 0
-    while position + 4 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        units.append(data[position + 4 : position + 4 + length].rstrip(b"\0"))
-        position += 4 + length
+    position = 0
+    while position + length_bytes <= len(data):
+        length = int.from_bytes(data[position : position + length_bytes], "big")
+        position += length_bytes
+        units.append(data[position : position + length].rstrip(b"\0"))
+        position += length
     return units

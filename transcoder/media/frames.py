@@ -158,6 +158,7 @@ def convert(
         src_color_range=FULL_RANGE if from_rgb else sample_range,
         dst_color_range=sample_range,
         interpolation=_ACCURATE,
+        threads=1,  # with several, PyAV 18 was seen to give another row now and then
     )
     converted.pts = frame.pts
     if frame.time_base is not None:

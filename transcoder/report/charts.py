@@ -15,24 +15,25 @@ MAX_POINTS = 420
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series of the chart: values over the same times, and its floor."""
+    """One series of the chart: values at their own times, and the floor."""
 
     name: str
     css_class: str
+    times_s: Sequence[float]
     values: Sequence[float]
     floor: float | None
 
 
-def fidelity_chart(times_s: Sequence[float], lines: Sequence[Line], worst_at_s: float) -> Markup:
+def fidelity_chart(lines: Sequence[Line], worst_at_s: float) -> Markup:
     """Fidelity over time as an SVG: lower is worse, floors dashed, the worst moment marked.
 
-    :param times_s: seconds, rising.
-    :param lines: series of the same length as ``times_s``.
+    :param lines: series whose times rise.
     """
     lowest = min(min(line.values) for line in lines)
     floors = [line.floor for line in lines if line.floor is not None]
     bottom = max(-1.0, min([lowest, *floors]) - 0.02)
-    start, end = times_s[0], max(times_s[-1], times_s[0] + 1e-6)
+    start = min(line.times_s[0] for line in lines)
+    end = max(start + 1e-6, *(line.times_s[-1] for line in lines))
 
     def x(seconds: float) -> float:
         return _LEFT + (seconds - start) / (end - start) * (WIDTH - _LEFT - _RIGHT)
@@ -60,7 +61,7 @@ def fidelity_chart(times_s: Sequence[float], lines: Sequence[Line], worst_at_s: 
                 f'<line class="floor {line.css_class}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" '
                 f'y1="{y(line.floor):.1f}" y2="{y(line.floor):.1f}"/>'
             )
-        points = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in _thinned(times_s, line.values))
+        points = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in _thinned(line.times_s, line.values))
         parts.append(f'<polyline class="{line.css_class}" points="{points}"/>')
     parts.append("</svg>")
     # Only numbers and this module's own class names were formatted in: nothing from the media.
@@ -71,7 +72,7 @@ def clock(seconds: float) -> str:
     """Seconds as ``m:ss.d`` or ``h:mm:ss``, for people."""
     if seconds < 0:
         return "-" + clock(-seconds)
-    minutes, rest = divmod(seconds, 60)
+    minutes, rest = divmod(round(seconds, 1), 60)
     if minutes >= 60:
         return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{int(rest):02d}"
     return f"{int(minutes)}:{rest:04.1f}"

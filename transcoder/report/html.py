@@ -88,14 +88,21 @@ def render(
         fidelity = predicate["fidelity"]
         box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
         shown = pictures.prepare(before, after, box, _presentation(predicate["source"]), max_bytes=room)
-    page = _page(predicate, signed_by, names, shown)
-    if len(page.encode()) > max_bytes:
-        page = _page(predicate, signed_by, names, None)
+    chart = _chart(predicate)
+    # What explains most goes last: pictures first, then the chart.
+    for parts in ((shown, chart), (None, chart), (None, None)):
+        page = _page(predicate, signed_by, names, *parts)
+        if len(page.encode()) <= max_bytes:
+            break
     return page
 
 
 def _page(
-    predicate: Mapping[str, Any], signed_by: SignedBy, names: Mapping[str, str], shown: pictures.Pictures | None
+    predicate: Mapping[str, Any],
+    signed_by: SignedBy,
+    names: Mapping[str, str],
+    shown: pictures.Pictures | None,
+    chart: Markup | None,
 ) -> str:
     title, tone, meaning = _VERDICTS[predicate["verdict"]]
     return _template().render(
@@ -107,7 +114,7 @@ def _page(
         tone=tone,
         meaning=meaning,
         pictures=shown,
-        chart=_chart(predicate),
+        chart=chart,
         scores=_scores(predicate),
         lost=[fate for fate in predicate["fates"] if fate["fate"] != "kept"],
         kept=[fate for fate in predicate["fates"] if fate["fate"] == "kept"],
@@ -146,15 +153,15 @@ def _chart(predicate: Mapping[str, Any]) -> Markup | None:
     if not fidelity or "series" not in fidelity or fidelity["frames"] < 3:
         return None
     floors, series, timing = predicate["profile"]["floors"], fidelity["series"], predicate["timing"]
+    first, last = timing["first_s"], timing["last_s"]
     lines = []
     for name, css_class, floor in (("ssim_y", "frame", "frame"), ("worst_tile", "tile", "tile")):
         values = unpack(series[name]["data"])
-        lines.append(Line(name, css_class, values, floors.get(floor)))
-    count = len(lines[0].values)
-    first, last = timing["first_s"], timing["last_s"]
-    # The certificate keeps first and last times; between them a chart of this width needs no more.
-    times = [first + (last - first) * index / max(1, count - 1) for index in range(count)]
-    return fidelity_chart(times, lines, fidelity["worst_tile"]["at_s"])
+        # The certificate keeps first and last times; between them a chart of this width needs no more.
+        step = (last - first) / max(1, len(values) - 1)
+        times = [first + step * index for index in range(len(values))]
+        lines.append(Line(name, css_class, times, values, floors.get(floor)))
+    return fidelity_chart(lines, fidelity["worst_tile"]["at_s"])
 
 
 def _scores(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -46,13 +46,8 @@ CLIPS: dict[str, dict[str, Any]] = {
 }
 
 
-MISREAD = pytest.mark.xfail(
-    strict=True, reason="bug: a length prefix of 256 to 511 (00 00 01 xx) is read as a start code; the proof fails"
-)
-
-
 @pytest.mark.parametrize("container", ["mp4", "mkv", "mov"])
-@pytest.mark.parametrize("name", [pytest.param(name, marks=MISREAD if name == "plain.avi" else ()) for name in CLIPS])
+@pytest.mark.parametrize("name", CLIPS)
 def test_every_sample_time_and_property_is_kept(name: str, container: str, tmp_path: Path) -> None:
     path = clips.write_clip(tmp_path / name, **CLIPS[name])
     encoded = rewrap(path, container)

@@ -41,12 +41,7 @@ def fates(encoded: Encoded, word: str) -> set[Fate]:
     return {item.fate for item in encoded.fates if item.item.startswith(word)}
 
 
-AVIF_EXIF = pytest.mark.xfail(
-    strict=True, reason="bug: Pillow's AVIF writer parses and rewrites EXIF that holds an orientation; called kept"
-)
-
-
-@pytest.mark.parametrize("encoder", ["jpeg", "webp", pytest.param("avif", marks=AVIF_EXIF), "jpeg-recode"])
+@pytest.mark.parametrize("encoder", ["jpeg", "webp", "jpeg-recode"])
 def test_metadata_travels_as_bytes_and_is_said_to(encoder: str, tmp_path: Path) -> None:
     encoded = encode(source(tmp_path, exif=exif.block(6), icc_profile=ICC, xmp=XMP), encoder)
     found_exif, found_icc, found_xmp = stills.read_metadata(encoded.path)
@@ -55,6 +50,12 @@ def test_metadata_travels_as_bytes_and_is_said_to(encoder: str, tmp_path: Path) 
     assert found_xmp == XMP
     for word in ("EXIF", "ICC", "XMP"):
         assert fates(encoded, word) == {Fate.KEPT}
+
+
+def test_avif_moves_the_rotation_out_of_exif_and_that_is_said(tmp_path: Path) -> None:
+    encoded = encode(source(tmp_path, exif=exif.block(6), icc_profile=ICC, xmp=XMP), "avif")
+    assert fates(encoded, "EXIF") == {Fate.CONVERTED}
+    assert fates(encoded, "ICC") == fates(encoded, "XMP") == {Fate.KEPT}
 
 
 @pytest.mark.parametrize("encoder", [*LOSSY, "jpeg-recode"])

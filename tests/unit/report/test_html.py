@@ -15,7 +15,16 @@ from PIL import Image
 
 from tests.helpers import factories, pictures
 from transcoder.metrics.packing import pack
-from transcoder.model import CaseFields, DeliveredFile, Fate, ItemFate, Override, RungName, Verdict
+from transcoder.model import (
+    MAX_FIELD_CHARACTERS,
+    CaseFields,
+    DeliveredFile,
+    Fate,
+    ItemFate,
+    Override,
+    RungName,
+    Verdict,
+)
 from transcoder.report import html
 
 NAMES = {"certificate": "a.certificate.json", "signature": "a.certificate.json.p7s", "report": "a.report.html"}
@@ -197,10 +206,9 @@ def test_the_page_is_never_larger_than_it_may_be(max_bytes: int, size: tuple[int
         assert len(render(statement, max_bytes=max_bytes, size=size).encode()) <= max_bytes
 
 
-@pytest.mark.xfail(strict=True, reason="bug: text that people give is not bounded, so the page passes max_bytes")
 def test_many_long_texts_still_fit_the_smallest_cap() -> None:
     """All case fields as long as the command line lets them be, in characters that grow when escaped."""
-    long = '"' * 2000
+    long = '"' * MAX_FIELD_CHARACTERS
     statement = factories.statement(
         case=CaseFields(urn=long, exhibit=long, operator=long, description=long),
         override=Override(operator=long, reason=long),
@@ -220,9 +228,6 @@ def test_the_crop_shows_the_worst_place_at_native_pixels() -> None:
     assert [(a["width"], a["height"]) for a in crops] == [("176", "176")] * 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="bug: the chart takes one list of times for both series, so long footage crashes"
-)
 @pytest.mark.parametrize("groups", [(1, 2), (4, 1), (2, 8)])
 def test_series_packed_in_different_groups_share_one_chart(groups: Sequence[int]) -> None:
     """A smooth series may fit frame by frame where a noisy one beside it is kept in groups."""
@@ -250,7 +255,6 @@ def test_images_of_any_mode_are_shown() -> None:
         assert raw.count("data:image/jpeg") == 4
 
 
-@pytest.mark.xfail(strict=True, reason="bug: one list of times for both: the tile line ends at a quarter of the chart")
 def test_three_minutes_under_a_small_cap_are_drawn_over_the_same_time() -> None:
     """The same with nothing made up: steady frames and uneven tiles, 4500 frames, the smallest cap."""
     tiles = np.random.default_rng(1).uniform(0.8, 0.95, 4500).tolist()
