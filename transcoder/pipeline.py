@@ -92,8 +92,8 @@ def transcode(request: Request, services: Services) -> Delivery:
             tick=tick,
         )
         studio = _Studio(job)
-        if source.video is not None and len(plan.rungs) > 0 and plan.rungs[0].knob is not None:
-            Thread(target=_warm_up, daemon=True).start()
+        if source.video is not None and plan.rungs and plan.rungs[0].knob is not None:
+            Thread(target=_warm_up).start()
         choice = search.choose(
             plan.rungs, job.cap_bytes, request.profile.floors, studio, accept_degraded=request.override is not None
         )

@@ -45,7 +45,7 @@ class Refusal:
 def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceInfo, probe: search.Probe) -> Refusal:
     """Turn a search without a winner into a refusal.
 
-    The cap that would do is found by encoding larger, with at most two more encodes.
+    The cap that would do is found by encoding larger, with a few more encodes (see ``search.smallest_cap``).
     """
     cap = profile.payload_cap_bytes
     if choice.nearest is None:

@@ -350,7 +350,11 @@ def _fidelity(fidelity: Fidelity | None, cap_bytes: int) -> dict[str, object] | 
 
 def rejected_pairs(choice: Choice, skipped: Sequence[tuple[RungName, str]]) -> tuple[tuple[str, str], ...]:
     """Every rung that was not taken with its reason, in ladder order."""
-    tried = [(a.spec.rung.label, a.rejected_for, a.spec.rung.name) for a in choice.attempts if a.rejected_for]
+    tried = [
+        (a.spec.rung.label, a.rejected_for, a.spec.rung.name)
+        for a in choice.attempts
+        if a.rejected_for and a is not choice.winner
+    ]
     order = list(RungName)
     everything = [(str(name), reason, name) for name, reason in skipped] + tried
     return tuple((label, reason) for label, reason, name in sorted(everything, key=lambda item: order.index(item[2])))

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from transcoder.cli.main import app, main
+from typing import NoReturn
 
-__all__ = ["app", "main"]
+
+def main() -> NoReturn:
+    """Entry point. An interruption while modules still load is as quiet as any other."""
+    try:
+        from transcoder.cli.main import run
+
+        run()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+__all__ = ["main"]

@@ -267,9 +267,11 @@ def _override(accept: bool, fields: CaseFields, reason: str | None) -> Override 
     return Override(operator=fields.operator or "", reason=reason or "")
 
 
-def main() -> NoReturn:
-    """Entry point: every error of ours is one line and an exit code, never a traceback."""
-    signal.signal(signal.SIGTERM, _terminate)
+def run() -> NoReturn:
+    """Parse and run: every error of ours is one line and an exit code, never a traceback."""
+    for number in _STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's background job ignores Ctrl-C on purpose
+            signal.signal(number, _stop)
     code: int | str | None
     try:
         # Without its stand-alone mode the parser returns the code of an Exit instead of raising it.
@@ -305,5 +307,11 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-def _terminate(_signal: int, _frame: object) -> None:
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    """Stop once, cleanly: an impatient second Ctrl-C must not interrupt the cleaning up."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

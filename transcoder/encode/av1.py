@@ -5,6 +5,7 @@ The library offers one pass at a target rate, which misses by several per cent: 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,8 +27,23 @@ def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dic
     }
 
 
+def calm_threads() -> None:
+    """Take real-time scheduling away from every thread of this process.
+
+    Run as root (in containers, mostly), SVT-AV1 puts its own threads and the one that opens it under
+    SCHED_FIFO at the highest priority. They starve everything else on the machine, and programs started
+    later inherit it: two such processes were seen to lock a two-core machine up inside the kernel.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        return
+    for task in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):
+            if os.sched_getscheduler(int(task.name)) == os.SCHED_FIFO:
+                os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
+
+
 class Av1(VideoReEncode):
     """libsvtav1."""
 
     def __init__(self, job: EncodeJob) -> None:
-        super().__init__(job, Codec(encoder="libsvtav1", two_pass=False, options=options))
+        super().__init__(job, Codec(encoder="libsvtav1", two_pass=False, options=options, after_open=calm_threads))

@@ -41,6 +41,8 @@ class Codec:
     options: Callable[[Mapping[str, Value], int, Path], dict[str, str]]
     """``options(settings, pass_number, statistics_file)``; pass 0 means the only pass."""
     uses_pass_flags: bool = False
+    after_open: Callable[[], None] | None = None
+    """Called once the encoder has started its threads."""
     keeps_j_formats: bool = False
     """True where full-range input is named ``yuvj420p``; else the range is declared beside a plain format."""
 
@@ -174,6 +176,8 @@ class VideoReEncode:
                 frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
                 writer.write(frames.padded(frame, *size), timed.pts, duration)
                 count += 1
+                if count == 1 and self._codec.after_open is not None:
+                    self._codec.after_open()
                 job.tick(phase, count, track.frames)
             writer.finish()
             video_bytes = writer.video_bytes

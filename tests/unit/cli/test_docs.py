@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from transcoder.cli import app, exits
+from transcoder.cli import exits
+from transcoder.cli.main import app
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
