@@ -1,0 +1,107 @@
+"""What was admitted: a file and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoTrack:
+    """The video stream of a source, as its container and codec describe it."""
+
+    index: int
+    codec: str
+    profile: str | None
+    pixel_format: str
+    width: int
+    height: int
+    sample_aspect: Fraction | None
+    rotation_deg: int
+    mirrored: bool
+    display_matrix: tuple[int, ...] | None
+    interlaced: bool
+    color_range: int
+    color_primaries: int
+    color_trc: int
+    color_space: int
+    time_base: Fraction
+    average_rate: Fraction | None
+    start_s: Fraction
+    duration_s: Fraction
+    frames: int
+    timing: str
+    """``container`` (exact), ``decode-order`` (the container stores none; rebuilt) or ``assumed`` (raw stream)."""
+    variable_rate: bool
+    payload_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioTrack:
+    """One audio stream of a source."""
+
+    index: int
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    layout: str
+    duration_s: Fraction
+    payload_bytes: int
+    start_s: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherTrack:
+    """A stream that is neither the chosen video nor audio: subtitles, telemetry, a second camera."""
+
+    index: int
+    kind: str
+    codec: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillInfo:
+    """A picture, before any rotation tag is applied."""
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    bit_depth: int
+    pages: int
+    subsampling: str | None
+    """``4:4:4``, ``4:2:2``, ``4:2:0`` or None where the format does not say."""
+    has_transparency: bool
+    orientation: int
+    exif_bytes: int
+    icc_bytes: int
+    xmp_bytes: int
+    extras: tuple[str, ...]
+    """What else the file carries: further pictures, gain maps, an appended movie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """What was admitted: one file, its hash, and what is in it."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    container: str
+    video: VideoTrack | None = None
+    audio: tuple[AudioTrack, ...] = ()
+    others: tuple[OtherTrack, ...] = ()
+    still: StillInfo | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's own name, without folders; bytes that are not UTF-8 are shown as escapes."""
+        return self.path.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+    @property
+    def kind(self) -> str:
+        """``video`` or ``still``."""
+        return "still" if self.still is not None else "video"
