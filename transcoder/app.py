@@ -12,7 +12,6 @@ from transcoder import pipeline
 from transcoder import profile as profiles
 from transcoder.certificate import keys
 from transcoder.certificate import verify as verification
-from transcoder.certificate.remeasure import remeasure, worst_pictures
 from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import Outcome, Step, Verification
 from transcoder.errors import CertificateError, UsageError
@@ -42,7 +41,7 @@ def key_status(settings: Settings | None = None) -> KeyStatus:
 
     :raises CertificateError: where a named key cannot be used.
     """
-    settings = settings or Settings()
+    settings = settings or Settings.from_environment()
     created = settings.signer_key is None and keys.initialise(settings.keys_dir)
     pair, ca_file = _load(settings)
     return KeyStatus(
@@ -73,7 +72,7 @@ def services(out: Path, settings: Settings | None = None) -> pipeline.Services:
 
     :raises CertificateError: where the signing key cannot be used.
     """
-    pair, _ = _load(settings or Settings())
+    pair, _ = _load(settings or Settings.from_environment())
     return pipeline.Services(
         store=local.LocalStore(out),
         signer=PemSigner(pair),
@@ -133,13 +132,15 @@ def verify(
     :raises CertificateError: where ``ca`` cannot be read.
     """
 
+    from transcoder.certificate.remeasure import remeasure  # brings the compiler: only where something is measured
+
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total))
 
     def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
         return remeasure(parsed, master, folder, tick)
 
-    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings())
+    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings.from_environment())
     return [
         verification.verify(
             certificate,
@@ -195,6 +196,8 @@ def render_report(
         )
     before, after = (None, None)
     if source is not None:
+        from transcoder.certificate.remeasure import worst_pictures
+
         before, after = worst_pictures(result.statement, Path(source), result.certificate.parent)
     kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
     target = Path(out)
