@@ -33,6 +33,7 @@ from transcoder.model import (
     Override,
     Progress,
     ProgressCallback,
+    RungName,
     SourceInfo,
     Verdict,
 )
@@ -92,7 +93,7 @@ def transcode(request: Request, services: Services) -> Delivery:
             tick=tick,
         )
         studio = _Studio(job)
-        if source.video is not None and plan.rungs and plan.rungs[0].knob is not None:
+        if plan.rungs and plan.rungs[0].name is not RungName.UNCHANGED:
             Thread(target=_warm_up).start()
         choice = search.choose(
             plan.rungs, job.cap_bytes, request.profile.floors, studio, accept_degraded=request.override is not None
@@ -143,7 +144,7 @@ class _Studio:
 
 
 def _warm_up() -> None:
-    """Load the compiled SSIM kernel (about two seconds) while the first pass runs, which leaves the lock free."""
+    """Load the compiled SSIM kernel (about two seconds) while the first encode runs, which leaves the lock free."""
     import numpy as np
 
     from transcoder.metrics import ssim
