@@ -57,9 +57,7 @@ def _ours(job: Job, *, accept_degraded: bool) -> Made:
         keys_dir=job.keys_dir,
         accept_degraded=accept_degraded,
     )
-    if applied.media is None:
-        return Made(None, f"refused, signed: {applied.refused_for}")
-    return Made(applied.media, applied.verdict if applied.rung == "re-encode" else f"{applied.verdict}, {applied.rung}")
+    return Made(applied.media, applied.remark)
 
 
 def _jpegoptim(job: Job) -> Made:

@@ -72,13 +72,13 @@ def _apply(job: Job, *, accept_degraded: bool) -> Made:
         accept_degraded=accept_degraded,
     )
     if applied.media is None:
-        return Made(None, f"refused, signed: {applied.refused_for}")
+        return Made(None, applied.remark)
     delivered = probe(applied.media, sha256="").audio
     if delivered and job.source.audio:
         seconds = max(float(delivered[0].duration_s), 0.1)
         copied = delivered[0].codec in {track.codec for track in job.source.audio}
         job.audio = AudioPlan(bitrate_bps=round(delivered[0].payload_bytes * 8 / seconds), copy=copied)
-    return Made(applied.media, applied.verdict if applied.rung == "re-encode" else f"{applied.verdict}, {applied.rung}")
+    return Made(applied.media, applied.remark)
 
 
 def _ffmpeg(job: Job, *, headroom: float, extra: Mapping[str, Option]) -> Made:

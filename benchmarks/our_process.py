@@ -23,6 +23,13 @@ class Applied:
     verdict: str
     refused_for: str
 
+    @property
+    def remark(self) -> str:
+        """What the table says beside the figures."""
+        if self.media is None:
+            return f"refused, signed: {self.refused_for}"
+        return self.verdict if self.rung == "re-encode" else f"{self.verdict}, {self.rung}"
+
 
 def apply(source: Path, out: Path, *, cap_bytes: int, keys_dir: Path, accept_degraded: bool = False) -> Applied:
     """Deliver one source under the default profile with another cap.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -188,12 +188,11 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Packet:
-    """Files in the workspace by final name, commit mark last, and their roles."""
+    """Files in the workspace by final name, commit mark last, and each described."""
 
     files: Mapping[str, Path]
-    roles: Mapping[str, str]
+    described: Sequence[DeliveredFile]
     statement: Mapping[str, object]
-    hashes: Mapping[str, DeliveredFile]
 
 
 def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, work: Path, stem: str) -> _Packet:
@@ -245,9 +244,10 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
                 hint="a certificate needs more room than this cap leaves",
             )
         (work / f"final-{name}").write_bytes(data)
-    files = {**media, **{name: work / f"final-{name}" for name in contents}}
-    roles = dict.fromkeys(media, role) | {name: key for key, name in names.items()}
-    return _Packet(files, roles, statement, {n: _describe(n, p, roles[n]) for n, p in files.items()})
+    sidecars = {name: work / f"final-{name}" for name in contents}
+    roles = {name: key for key, name in names.items()}
+    described = [*subjects, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
+    return _Packet({**media, **sidecars}, described, statement)
 
 
 def _describe(name: str, path: Path, role: str) -> DeliveredFile:
@@ -257,10 +257,7 @@ def _describe(name: str, path: Path, role: str) -> DeliveredFile:
 def _result(
     outcome: _Outcome, packet: _Packet, published: Mapping[str, Path], refusal: Refusal | None, seconds: float
 ) -> Delivery:
-    files = tuple(
-        DeliveredFile(role=item.role, path=published[name], bytes=item.bytes, sha256=item.sha256)
-        for name, item in packet.hashes.items()
-    )
+    files = tuple(replace(item, path=published[item.path.name]) for item in packet.described)
     winner = outcome.choice.winner
     delivery = Delivery(
         source=outcome.source,

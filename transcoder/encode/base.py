@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from transcoder.errors import Cancelled
 from transcoder.model import Encoded, EncodeSpec, SourceInfo
 from transcoder.profile import Profile
 
@@ -39,6 +38,3 @@ class Encoder(Protocol):
         :raises Cancelled: where the caller asked to stop.
         """
         ...
-
-
-__all__ = ["Cancelled", "EncodeJob", "Encoder", "Tick"]

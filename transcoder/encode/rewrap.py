@@ -124,16 +124,13 @@ def _payload_reader(codec: str, extradata: bytes) -> Callable[[bytes], bytes]:
         length_bytes = 0
         if extradata[:1] == b"\x01":
             length_bytes = (extradata[4 if codec == "h264" else 21] & 3) + 1
-        apart = (7, 8, 9) if codec == "h264" else (32, 33, 34, 35)
+        shift, mask, apart = (0, 0x1F, (7, 8, 9)) if codec == "h264" else (1, 0x3F, (32, 33, 34, 35))
 
-        def units(data: bytes) -> bytes:
-            kinds = ((unit, unit[0] & 0x1F if codec == "h264" else (unit[0] >> 1) & 0x3F) for unit in split(data))
-            return b"".join(unit for unit, kind in kinds if kind not in apart)
+        def pictures(data: bytes) -> bytes:
+            units = (unit for unit in _units(data, length_bytes) if unit)
+            return b"".join(unit for unit in units if (unit[0] >> shift) & mask not in apart)
 
-        def split(data: bytes) -> list[bytes]:
-            return [unit for unit in _units(data, length_bytes) if unit]
-
-        return units
+        return pictures
     if codec == "aac":
         return lambda data: data[7:] if data[:1] == b"\xff" and len(data) > 7 and data[1] & 0xF6 == 0xF0 else data
     return lambda data: data

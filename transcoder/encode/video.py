@@ -194,6 +194,3 @@ def with_durations(timed: Iterator[TimedFrame], last_duration: int) -> Iterator[
         previous = item
     if previous is not None:
         yield previous, last_duration
-
-
-__all__ = ["Codec", "VideoReEncode", "with_durations"]

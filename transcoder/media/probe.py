@@ -6,7 +6,6 @@ variable rates come from the packets themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -258,8 +257,3 @@ def orientation(frame: av.video.frame.VideoFrame) -> tuple[int, bool, tuple[int,
             mirrored = matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0
             return int(frame.rotation), mirrored, matrix
     return 0, False, None
-
-
-def describe(tracks: Sequence[OtherTrack]) -> str:
-    """Other streams in words: ``data, subtitle (pgssub)``."""
-    return ", ".join(f"{t.kind} ({t.codec})" if t.codec else t.kind for t in tracks)

@@ -91,7 +91,6 @@ class Encoded:
     """How it was proved that no sample changed, or None for a lossy encoding."""
     fates: tuple[ItemFate, ...] = ()
     timing_offset_s: Fraction = Fraction(0)
-    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ class Admitted:
     path: Path
     bytes: int
     sha256: str
-    mtime_ns: int
 
 
 class Store(Protocol):

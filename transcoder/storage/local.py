@@ -48,7 +48,7 @@ def admit(path: Path, tick: Tick | None = None) -> Admitted:
             raise InputError(f"this is {kind}", where=name, code="input-not-a-file")
         if status.st_size == 0:
             raise InputError("the file is empty", where=name, code="input-empty")
-        return Admitted(path, status.st_size, sha256_of(path, tick), status.st_mtime_ns)
+        return Admitted(path, status.st_size, sha256_of(path, tick))
     except FileNotFoundError:
         raise InputError("there is no such file", where=name, code="input-missing") from None
     except (OSError, ValueError) as error:
