@@ -122,8 +122,9 @@ def _payload_reader(codec: str, extradata: bytes) -> Callable[[bytes], bytes]:
     """
     if codec in ("h264", "hevc"):
         length_bytes = 0
-        if extradata[:1] == b"\x01":
-            length_bytes = (extradata[4 if codec == "h264" else 21] & 3) + 1
+        position = 4 if codec == "h264" else 21
+        if extradata[:1] == b"\x01" and len(extradata) > position:  # a forged header may be cut short
+            length_bytes = (extradata[position] & 3) + 1
         shift, mask, apart = (0, 0x1F, (7, 8, 9)) if codec == "h264" else (1, 0x3F, (32, 33, 34, 35))
 
         def pictures(data: bytes) -> bytes:
