@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,16 @@ from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import Outcome, Step, Verification
 from transcoder.errors import CertificateError, UsageError
 from transcoder.media.probe import probe as probe_media
-from transcoder.model import CaseFields, Delivery, Override, Progress, ProgressCallback, SourceInfo, ignore_progress
+from transcoder.model import (
+    CaseFields,
+    Delivery,
+    Override,
+    Progress,
+    ProgressCallback,
+    RegionSet,
+    SourceInfo,
+    ignore_progress,
+)
 from transcoder.profile import Profile
 from transcoder.report import html
 from transcoder.settings import Settings
@@ -91,6 +101,7 @@ def transcode(
     override: Override | None = None,
     progress: ProgressCallback = ignore_progress,
     settings: Settings | None = None,
+    regions: Path | str | None = None,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -101,6 +112,7 @@ def transcode(
     :param case: structured case fields for the certificate.
     :param override: a named person's decision to accept a result below the floors.
     :param progress: called with every progress event; an exception raised in it stops the work cleanly.
+    :param regions: a JSON file of regions that a person marked (docs/regions.schema.json).
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -110,7 +122,12 @@ def transcode(
     if cap_bytes is not None:
         loaded = loaded.with_cap(cap_bytes)
     request = pipeline.Request(
-        source=Path(source), profile=loaded, case=case or CaseFields(), override=override, progress=progress
+        source=Path(source),
+        profile=loaded,
+        case=case or CaseFields(),
+        override=override,
+        progress=progress,
+        regions=Path(regions) if regions is not None else None,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 
@@ -173,6 +190,49 @@ def inspect(path: Path | str) -> SourceInfo:
     return probe_media(Path(path), sha256=admitted.sha256)
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What ``inspect_regions`` wrote."""
+
+    found: RegionSet
+    document: Path
+    sheet: Path
+
+
+def inspect_regions(
+    path: Path | str,
+    *,
+    out: Path | str,
+    regions: Path | str | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> Inspection:
+    """Find the regions of a source and write them as JSON and as a contact sheet.
+
+    :param out: the folder for both files; it is made when needed, and nothing in it is overwritten.
+    :param regions: a JSON file of regions that a person marked, shown with the others.
+    :raises InputError: where the source is not usable.
+    :raises StorageError: where a file of that name exists or cannot be written.
+    """
+    from transcoder.regions import drawn
+    from transcoder.scouting import scout
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(path), phase=phase, done=done, total=total))
+
+    source = inspect(path)
+    stem = pipeline.safe_stem(source)
+    names = {"document": f"{stem}.regions.json", "sheet": f"{stem}.regions.jpg"}
+    store = local.LocalStore(Path(out))
+    store.reserve(list(names.values()))
+    result = scout(source, drawn.load(Path(regions), source) if regions is not None else (), tick)
+    with store.workspace() as work:
+        (work / "document").write_text(json.dumps(result.document, indent=1, ensure_ascii=False), encoding="utf-8")
+        (work / "sheet").write_bytes(result.sheet)
+        # The JSON is the commit mark: where it is, the sheet is too.
+        written = store.publish({names["sheet"]: work / "sheet", names["document"]: work / "document"})
+    return Inspection(result.found, written[names["document"]], written[names["sheet"]])
+
+
 def render_report(
     path: Path | str,
     *,
@@ -194,11 +254,11 @@ def render_report(
             f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
             where=result.certificate.name,
         )
-    before, after = (None, None)
+    measured = None
     if source is not None:
-        from transcoder.certificate.remeasure import worst_pictures
+        from transcoder.certificate.remeasure import measured_again
 
-        before, after = worst_pictures(result.statement, Path(source), result.certificate.parent)
+        measured = measured_again(result.statement, Path(source), result.certificate.parent)
     kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
     target = Path(out)
     page = html.render(
@@ -209,8 +269,9 @@ def render_report(
             "signature": f"{result.certificate.name}.p7s",
             "report": target.name,
         },
-        before=before,
-        after=after,
+        before=measured.before if measured else None,
+        after=measured.after if measured else None,
+        views=measured.views if measured else (),
         max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
     )
     store = local.LocalStore(target.absolute().parent)

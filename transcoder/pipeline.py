@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -33,7 +34,8 @@ from transcoder.model import (
     Override,
     Progress,
     ProgressCallback,
-    RungName,
+    Region,
+    RegionSet,
     SourceInfo,
     Verdict,
 )
@@ -44,6 +46,7 @@ from transcoder.storage import local
 from transcoder.storage.base import Store
 
 if TYPE_CHECKING:
+    from transcoder.metrics.checks import Checked
     from transcoder.metrics.measure import Measurement
 
 
@@ -66,6 +69,8 @@ class Request:
     case: CaseFields
     override: Override | None
     progress: ProgressCallback
+    regions: Path | None = None
+    """A file of regions that a person marked."""
 
 
 def transcode(request: Request, services: Services) -> Delivery:
@@ -82,23 +87,26 @@ def transcode(request: Request, services: Services) -> Delivery:
     source = probe(request.source, sha256=admitted.sha256)
     stem = delivery_stem(source, request.profile)
     services.store.reserve([f"{stem}.{ending}" for ending in ("certificate.json", "refusal.json")])
-    plan = plan_ladder(source, request.profile, request.profile.payload_cap_bytes)
+    drawn = _drawn(request, source)
+    cap = request.profile.payload_cap_bytes
+    plan = plan_ladder(source, request.profile, cap)
 
     with services.store.workspace() as work:
-        job = EncodeJob(
-            source=source,
-            profile=request.profile,
-            cap_bytes=request.profile.payload_cap_bytes,
-            workdir=work,
-            tick=tick,
-        )
+        job = EncodeJob(source=source, profile=request.profile, cap_bytes=cap, workdir=work, tick=tick)
         studio = _Studio(job)
-        if plan.rungs and plan.rungs[0].name is not RungName.UNCHANGED:
-            Thread(target=_warm_up).start()
-        choice = search.choose(
-            plan.rungs, job.cap_bytes, request.profile.floors, studio, accept_degraded=request.override is not None
+        choose = partial(
+            search.choose,
+            cap_bytes=cap,
+            floors=request.profile.floors,
+            probe=studio,
+            accept_degraded=request.override is not None,
         )
-        outcome = _Outcome(request, source, plan, choice, studio)
+        choice = choose(plan.gentle)
+        if choice.winner is None and len(plan.rungs) > len(plan.gentle):
+            studio.look_for_regions(drawn)
+            plan = plan_ladder(source, request.profile, cap, studio.regions.kinds())
+            choice = choose(plan.rungs[len(plan.gentle) :], before=choice.attempts)
+        outcome = _Outcome(request, source, plan, choice, studio, studio.check(choice))
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
         local.confirm_unchanged(admitted, tick)
         packet = _certify(outcome, refusal, services, work, stem)
@@ -107,12 +115,34 @@ def transcode(request: Request, services: Services) -> Delivery:
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
 
 
+REGIONS_SHARE = 0.2
+"""At most this share of the cap may go into one certificate's record of regions."""
+
+
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
     """The common name of a delivery's files: source, profile and the master's hash, safe on every file system."""
+    return f"{safe_name(source)}_{profile.name}_{source.sha256[:8]}"
+
+
+def safe_stem(source: SourceInfo) -> str:
+    """The common name of files that belong to a source alone."""
+    return f"{safe_name(source)}_{source.sha256[:8]}"
+
+
+def safe_name(source: SourceInfo) -> str:
+    """The source's name without its ending, in characters that every file system takes."""
     safe = re.sub(r"[^\w.-]+", "_", Path(source.name).stem).strip("._-")
     # File systems count bytes, and the longest ending and profile name take about half of their 255.
-    safe = safe.encode()[:100].decode("utf-8", "ignore") or "source"
-    return f"{safe}_{profile.name}_{source.sha256[:8]}"
+    return safe.encode()[:100].decode("utf-8", "ignore") or "source"
+
+
+def _drawn(request: Request, source: SourceInfo) -> tuple[Region, ...]:
+    """The caller's own regions, read before any work is done on the source."""
+    if request.regions is None:
+        return ()
+    from transcoder.regions import drawn
+
+    return drawn.load(request.regions, source)
 
 
 class _Studio:
@@ -121,7 +151,25 @@ class _Studio:
     def __init__(self, job: EncodeJob) -> None:
         self._job = job
         self._encoders: dict[str, Encoder] = {}
-        self.measurements: dict[Path, Measurement] = {}
+        self._measurements: dict[Path, Measurement] = {}
+
+    @property
+    def regions(self) -> RegionSet:
+        """What was found in the source; nothing before it was looked for."""
+        return self._job.regions
+
+    def look_for_regions(self, drawn: Sequence[Region]) -> None:
+        """Find what is worth keeping, as much of it as the certificate has room to record."""
+        from transcoder.regions import packing
+        from transcoder.regions.find import find_in_still, find_in_video
+
+        job = self._job
+        Thread(target=_warm_up).start()
+        if job.source.video is not None:
+            found = find_in_video(job.source.path, job.source.video, drawn, job.tick)
+        else:
+            found = find_in_still(job.source.path, drawn)
+        self._job = replace(job, regions=packing.fit(found, max_bytes=int(job.cap_bytes * REGIONS_SHARE)))
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         name = spec.rung.encoder
@@ -134,13 +182,26 @@ class _Studio:
         source = self._job.source
         if source.video is not None:
             result = measure.measure_video(
-                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick
-            )
+                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick,
+                self.regions.regions,
+            )  # fmt: skip
         else:
             self._job.tick("measure", 1, 1)
-            result = measure.measure_still(source.path, encoded.path)
-        self.measurements[encoded.path] = result
+            result = measure.measure_still(source.path, encoded.path, self.regions.regions)
+        self._measurements[encoded.path] = result
         return result.fidelity
+
+    def measurement(self, choice: Choice) -> Measurement | None:
+        """Of the file that was chosen; of a refusal, of the best file under the cap."""
+        encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
+        return self._measurements.get(encoded.path) if encoded else None
+
+    def check(self, choice: Choice) -> Checked:
+        """The task checks of the same file."""
+        from transcoder.metrics.checks import Checked, check_views
+
+        measured = self.measurement(choice)
+        return check_views(measured.views) if measured else Checked()
 
 
 def _warm_up() -> None:
@@ -161,6 +222,7 @@ class _Outcome:
     plan: Plan
     choice: Choice
     studio: _Studio
+    checked: Checked
 
     @property
     def verdict(self) -> Verdict:
@@ -182,8 +244,7 @@ class _Outcome:
     @property
     def pictures(self) -> Measurement | None:
         """The worst moment of the same file."""
-        encoded = self.choice.encoded or (self.choice.nearest[1] if self.choice.nearest else None)
-        return self.studio.measurements.get(encoded.path) if encoded else None
+        return self.studio.measurement(self.choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +280,8 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
             issued_at=services.now(),
             fates=(choice.encoded.fates if choice.encoded else ()) + offset,
             refusal=refusal.to_dict() if refusal else None,
+            regions=outcome.studio.regions,
+            checked=outcome.checked,
         )
     )
     content = statements.canonical(statement)
@@ -235,6 +298,7 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
         before=pictures.before if pictures else None,
         after=pictures.after if pictures else None,
         max_bytes=request.profile.payload_cap_bytes,
+        views=pictures.views if pictures else (),
     )
     contents = {names["report"]: page.encode(), names["signature"]: signature, names[kind]: content}
     for name, data in contents.items():

@@ -23,7 +23,10 @@ MIN_CAP_BYTES = 32_768
 MAX_CAP_BYTES = 1 << 50
 """Far above any interface, and a number that every JSON reader holds exactly."""
 
-FLOOR_CLASSES = ("frame", "tile", "face", "plate", "text", "person", "motion")
+FLOOR_CLASSES = ("frame", "tile", "face", "plate", "text", "person", "vehicle", "motion")
+
+_FLOOR_DEFAULTS = {"vehicle": "person"}
+"""A class that a profile may leave out takes another's floor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +136,7 @@ class Profile:
                 max_bitrate_bps=audio.integer("max_bitrate_bps"),
             ),
             still=StillRules(formats=still.choices("formats", LIMITS["still_formats"])),
-            floors={key: floors.ratio(key) for key in FLOOR_CLASSES},
+            floors={key: floors.ratio(key, default_key=_FLOOR_DEFAULTS.get(key)) for key in FLOOR_CLASSES},
             fallback=tuple(RungName(item) for item in fallback.choices("order", LIMITS["rungs"])),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
             origin=origin,

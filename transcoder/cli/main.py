@@ -75,6 +75,9 @@ def apply(
         bool, typer.Option("--accept-degraded", help="Deliver below a floor; needs --operator and --reason.")
     ] = False,
     reason: Annotated[str | None, typer.Option(help="Why a degraded delivery is accepted.")] = None,
+    regions: Annotated[
+        Path | None, typer.Option(help="JSON file of places to keep well (docs/regions.schema.json); one source.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source on standard output.")] = False,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown, on standard error.")] = (
         ProgressKind.AUTO
@@ -94,6 +97,8 @@ def apply(
     found = expand(sources)
     if not found:
         raise UsageError("the folder holds no files", where=str(sources[0]), code="nothing-to-do")
+    if regions is not None and len(found) > 1:
+        raise UsageError("--regions belongs to one source", hint="apply the sources one by one", code="usage")
     status = key_status()
     if status.created:
         render.complain(
@@ -102,7 +107,9 @@ def apply(
         )
 
     def work(source: Path, callback: ProgressCallback) -> Delivery:
-        return transcode(source, profile=loaded, out=out, case=fields, override=override, progress=callback)
+        return transcode(
+            source, profile=loaded, out=out, case=fields, override=override, progress=callback, regions=regions
+        )
 
     codes = []
     with listener(progress.value) as shown:
@@ -146,17 +153,40 @@ def verify(
 def inspect(
     source: Annotated[Path, typer.Argument(help="A video or picture.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    regions: Annotated[
+        bool,
+        typer.Option("--regions", help="Also find faces, plates, text and motion; writes a contact sheet and JSON."),
+    ] = False,
+    out: Annotated[Path, typer.Option(help="With --regions: the folder for both files.")] = Path(),
+    marked: Annotated[
+        Path | None, typer.Option(help="With --regions: JSON file of places that a person marked.")
+    ] = None,
+    progress: Annotated[ProgressKind, typer.Option(help="How progress is shown, on standard error.")] = (
+        ProgressKind.AUTO
+    ),
 ) -> None:
-    """Show what is in a source: streams, timing, colour, rotation, tags."""
+    """Show what is in a source: streams, timing, colour, rotation, tags; with --regions where the evidence is."""
     from transcoder.app import inspect as run
     from transcoder.certificate.statement import describe_source
     from transcoder.cli import render
 
-    info = run(source)
+    if not regions:
+        info = run(source)
+        if as_json:
+            print(json.dumps(describe_source(info)))
+        else:
+            render.source(info)
+        return
+    from transcoder.app import inspect_regions
+    from transcoder.cli.progress import listener
+
+    with listener(progress.value) as shown:
+        result = inspect_regions(source, out=out, regions=marked, progress=shown)
+        shown.done(str(source))
     if as_json:
-        print(json.dumps(describe_source(info)))
+        print(result.document.read_text(encoding="utf-8"))
     else:
-        render.source(info)
+        render.regions(result)
 
 
 @app.command()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "hash": "reading the source",
+    "find": "looking for faces, text, motion",
     "analyse": "first pass",
     "encode": "encoding",
     "audio": "audio",

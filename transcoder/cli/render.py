@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from transcoder.certificate.verify import Outcome as StepOutcome
 from transcoder.certificate.verify import Verification
 from transcoder.cli.batch import Outcome
 from transcoder.model import SourceInfo
 
+if TYPE_CHECKING:
+    from transcoder.app import Inspection
+
 _WORDS = {
     "identical": "identical (same bytes)",
     "lossless": "lossless (every sample equal)",
     "meets-floor": "meets the fidelity floors",
     "degraded": "DEGRADED below a floor, by a named person's decision",
+}
+_OUTCOMES = {
+    "same": "{} as in the source",
+    "weakened": "{} less surely",
+    "different": "{} DIFFERENTLY",
+    "unreadable": "unreadable in the source",
 }
 _MARKS = {StepOutcome.PASSED: "ok  ", StepOutcome.FAILED: "FAIL", StepOutcome.SKIPPED: "-   "}
 
@@ -54,8 +65,22 @@ def outcome(result: Outcome) -> None:
             f"  {count}SSIM mean {frame.mean:.4f}, worst 1 % {frame.p1:.4f}; "
             f"worst place {tile.minimum:.4f}" + (f" at {tile.minimum_at_s:.1f} s" if delivery.source.video else "")
         )
+    _tasks(delivery.statement)
     say(f"  file:   {media.path}")
     say(f"  report: {delivery.file('report').path}")
+
+
+def _tasks(statement: Mapping[str, Any]) -> None:
+    """Regions and task checks in one line each, where there are any."""
+    regions = statement["predicate"]["regions"]
+    counts = regions.get("counts", {})
+    if counts:
+        say("  regions: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    for kind, outcomes in regions.get("tasks", {}).items():
+        verb = "match" if kind == "face" else "read"
+        say(f"  {kind}: " + ", ".join(f"{count} {_OUTCOMES[name].format(verb)}" for name, count in outcomes.items()))
+    for warning in regions.get("warnings", []):
+        complain(warning)
 
 
 def verification(result: Verification) -> None:
@@ -67,6 +92,22 @@ def verification(result: Verification) -> None:
         say(f'  VERIFIED: the certificate holds; its verdict is "{result.verdict}"')
     else:
         say("  NOT VERIFIED")
+
+
+def regions(result: Inspection) -> None:
+    """What was found, kind by kind, and where it was written."""
+    for kind in result.found.kinds():
+        found = [region for region in result.found.regions if region.kind is kind]
+        notes = [region.note for region in found if region.note]
+        say(
+            f"{kind}: {len(found)}" + (f" ({', '.join(notes[:6])}{', ...' if len(notes) > 6 else ''})" if notes else "")
+        )
+    if not result.found.regions:
+        say("nothing was found; frames and tiles are measured all the same")
+    for warning in result.found.warnings:
+        complain(warning)
+    say(f"  contact sheet: {result.sheet}")
+    say(f"  regions:       {result.document}")
 
 
 def source(info: SourceInfo) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from transcoder.model import Encoded, EncodeSpec, SourceInfo
+from transcoder.model import NO_REGIONS, Encoded, EncodeSpec, RegionSet, SourceInfo
 from transcoder.profile import Profile
 
 Tick = Callable[[str, int, int | None], None]
@@ -24,6 +24,8 @@ class EncodeJob:
     """The largest file allowed on disk (the profile's cap after transfer encoding)."""
     workdir: Path
     tick: Tick
+    regions: RegionSet = field(default=NO_REGIONS)
+    """Where the evidence is; encoders that can spend bits by place do."""
 
 
 class Encoder(Protocol):

@@ -10,10 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from transcoder.encode import roi
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.video import Codec, VideoReEncode
-from transcoder.model import Value
+from transcoder.model import RegionKind, Value
 
+OFFSETS: roi.Offsets = {
+    RegionKind.FACE: -0.2,
+    RegionKind.PLATE: -0.2,
+    RegionKind.TEXT: -0.1,
+    RegionKind.PERSON: -0.1,
+    RegionKind.VEHICLE: -0.1,
+    RegionKind.MOTION: -0.1,
+}
 X264_PARAMETERS = "psy=0:aq-mode=2:keyint=600:qpmin=10"
 
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from transcoder.encode import roi
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.video import THREADS, Codec, VideoReEncode
-from transcoder.model import Value
+from transcoder.model import RegionKind, Value
 
+OFFSETS: roi.Offsets = {
+    RegionKind.FACE: -0.15,
+    RegionKind.PLATE: -0.15,
+    RegionKind.TEXT: -0.1,
+    RegionKind.PERSON: -0.08,
+    RegionKind.VEHICLE: -0.08,
+    RegionKind.MOTION: -0.08,
+}
 X265_PARAMETERS = "psy-rd=0:psy-rdoq=0:aq-mode=1:keyint=600:qpmin=10"
 
 

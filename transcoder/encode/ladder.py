@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
-from transcoder.encode import audio, fates
+from transcoder.encode import audio, fates, h264, hevc, roi
 from transcoder.encode.av1 import Av1
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.h264 import H264
@@ -15,7 +16,7 @@ from transcoder.encode.still import LossyStill
 from transcoder.encode.still_lossless import LosslessStill
 from transcoder.encode.unchanged import Unchanged
 from transcoder.media import frames
-from transcoder.model import Knob, Rung, RungName, SourceInfo, Value
+from transcoder.model import Knob, RegionKind, Rung, RungName, SourceInfo, Value
 from transcoder.profile import Profile
 
 ENCODERS: Mapping[str, Callable[[EncodeJob], Encoder]] = {
@@ -30,6 +31,9 @@ ENCODERS: Mapping[str, Callable[[EncodeJob], Encoder]] = {
     "webp": LossyStill,
     "avif": LossyStill,
 }
+
+OFFSETS: Mapping[str, roi.Offsets] = {"h264": h264.OFFSETS, "hevc": hevc.OFFSETS}
+"""Codecs whose encoder spends bits by region; the others ignore regions, and none is claimed for them."""
 
 _CONTAINER_OF = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "mkv"}
 _EXTENSIONS = {"jpeg": "jpg"}
@@ -46,16 +50,22 @@ class Plan:
     rungs: tuple[Rung, ...]
     skipped: tuple[tuple[RungName, str], ...]
 
+    @property
+    def gentle(self) -> tuple[Rung, ...]:
+        """The leading rungs that change no sample: they need no regions."""
+        return tuple(takewhile(lambda rung: rung.name is not RungName.RE_ENCODE, self.rungs))
 
-def plan_ladder(source: SourceInfo, profile: Profile, cap_bytes: int) -> Plan:
+
+def plan_ladder(source: SourceInfo, profile: Profile, cap_bytes: int, kinds: Collection[RegionKind] = ()) -> Plan:
     """The ladder for one source.
 
     :param cap_bytes: the largest file allowed on disk.
+    :param kinds: what was found in it; the lossy rungs are weighed by that.
     """
     rungs: list[Rung] = []
     skipped: list[tuple[RungName, str]] = []
     planner = _still_rungs if source.still is not None else _video_rungs
-    for item in planner(source, profile, cap_bytes):
+    for item in planner(source, profile, cap_bytes, kinds):
         if isinstance(item, Rung):
             rungs.append(item)
         else:
@@ -70,7 +80,7 @@ def plan_ladder(source: SourceInfo, profile: Profile, cap_bytes: int) -> Plan:
 Item = Rung | tuple[RungName, str]
 
 
-def _video_rungs(source: SourceInfo, profile: Profile, cap: int) -> Iterator[Item]:
+def _video_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collection[RegionKind]) -> Iterator[Item]:
     video = source.video
     assert video is not None
     container = _own_container(source)
@@ -114,6 +124,7 @@ def _video_rungs(source: SourceInfo, profile: Profile, cap: int) -> Iterator[Ite
             "container": profile.video.containers[0],
             "preset": profile.video.preset,
             "pixel_format": pixel_format,
+            **roi.as_settings(OFFSETS.get(codec, {}), kinds),
         }
         yield Rung(
             name=RungName.RE_ENCODE,
@@ -153,7 +164,7 @@ def _fits(source: SourceInfo, container: str) -> bool:
     return all(track.codec in audio.IN_CONTAINER[container] for track in source.audio)
 
 
-def _still_rungs(source: SourceInfo, profile: Profile, cap: int) -> Iterator[Item]:
+def _still_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collection[RegionKind]) -> Iterator[Item]:
     still = source.still
     assert still is not None
     formats = profile.still.formats

@@ -15,7 +15,7 @@ from pathlib import Path
 import av.codec.context
 import av.video.frame
 
-from transcoder.encode import audio
+from transcoder.encode import audio, roi
 from transcoder.encode.base import EncodeJob
 from transcoder.media import frames
 from transcoder.media.containers import library_errors
@@ -59,6 +59,7 @@ class VideoReEncode:
         self._audio: tuple[AudioFeed | None, tuple[ItemFate, ...]] | None = None
         self._overhead: int | None = None
         self._first_pass_bps: int | None = None
+        self._offsets: roi.Offsets = {}
         self._count = 0
         self._made: dict[int, Encoded] = {}
 
@@ -74,6 +75,11 @@ class VideoReEncode:
             self._audio = audio.prepare(self._job, container)
         feed, audio_fates = self._audio
         offset = timing_offset(self._track, feed.start_s if feed else None)
+        offsets = roi.offsets_of(settings)
+        if offsets != self._offsets:
+            # Other weights make other statistics: what the first pass found does not hold any more.
+            self._offsets, self._first_pass_bps = offsets, None
+            self._made.clear()
         bitrate = self._bitrate(spec.knob_value, feed)
         if bitrate in self._made:  # two byte targets may round to one rate in whole kilobits
             return self._made[bitrate]
@@ -171,10 +177,14 @@ class VideoReEncode:
             audio=feed,
         )
         count = 0
+        start_pts = round(track.start_s / track.time_base)
+        weights = roi.Weights(job.regions.regions, self._offsets, size, track.time_base, start_pts)
+        marker = roi.RegionMarker()
         with writer:
             for timed, duration in with_durations(read_frames(job.source.path, track), nominal_step(track)):
                 frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
-                writer.write(frames.padded(frame, *size), timed.pts, duration)
+                marked = marker.mark(frames.padded(frame, *size), weights.at(timed.pts))
+                writer.write(marked, timed.pts, duration)
                 count += 1
                 if count == 1 and self._codec.after_open is not None:
                     self._codec.after_open()

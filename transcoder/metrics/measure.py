@@ -8,7 +8,7 @@ chroma resolution or bit depth in the output shows in its score.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
@@ -22,8 +22,9 @@ from transcoder.media.containers import library_errors
 from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics import ssim
+from transcoder.metrics.areas import RegionScores, View, Viewer
 from transcoder.metrics.series import Series
-from transcoder.model import Fidelity, Score, VideoTrack
+from transcoder.model import Fidelity, Region, Score, VideoTrack
 
 Tick = Callable[[str, int, int | None], None]
 VERSION = "1"
@@ -32,20 +33,29 @@ _PLANES = ("y", "cb", "cr")
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The scores, and the picture pair of the worst moment for people to look at."""
+    """The scores, and for people to look at: the picture pair of the worst moment, and each region's own."""
 
     fidelity: Fidelity
     before: Image.Image
     after: Image.Image
+    views: tuple[View, ...] = ()
 
 
-def measure_video(source: Path, track: VideoTrack, output: Path, offset_s: Fraction, tick: Tick) -> Measurement:
+def measure_video(
+    source: Path,
+    track: VideoTrack,
+    output: Path,
+    offset_s: Fraction,
+    tick: Tick,
+    regions: Sequence[Region] = (),
+) -> Measurement:
     """Compare two videos frame by frame.
 
     :param source: the original file.
     :param track: its video track as probed.
     :param output: the file to judge.
     :param offset_s: seconds that were subtracted from every source timestamp.
+    :param regions: measured each and by class, beside the whole frame.
     :raises OutputMismatch: where a frame is missing, added, or more than one output tick off its time.
     """
     output_track = probe(output, sha256="").video
@@ -57,7 +67,7 @@ def measure_video(source: Path, track: VideoTrack, output: Path, offset_s: Fract
             f"the size changed from {track.width}x{track.height} to {output_track.width}x{output_track.height}",
             where=output.name,
         )
-    collector = _Collector(track)
+    collector = _Collector(track, regions)
     worst_error = Fraction(0)
     with library_errors("measuring", output):
         pairs = zip_longest(read_frames(source, track), read_frames(output, output_track))
@@ -88,7 +98,7 @@ def _time_error(
 class _Collector:
     """Gathers the scores of frame pairs and remembers the worst pair."""
 
-    def __init__(self, track: VideoTrack) -> None:
+    def __init__(self, track: VideoTrack, regions: Sequence[Region]) -> None:
         self._format = frames.comparison_format(track.pixel_format)
         layout = frames.layout_of(self._format)
         assert layout is not None
@@ -104,6 +114,8 @@ class _Collector:
         self._worst_box = (0, 0, track.width, track.height)
         self._worst_at = 0.0
         self._worst_pair: tuple[TimedFrame, TimedFrame] | None = None
+        self._regions = RegionScores(regions, (layout.chroma_log2_width, layout.chroma_log2_height))
+        self._viewer = Viewer(regions, (track.width, track.height))
 
     def add(self, original: TimedFrame, copy: TimedFrame) -> None:
         time_s = float(original.pts * self._time_base)
@@ -114,9 +126,11 @@ class _Collector:
             )
             for item in (original, copy)
         ]
+        maps = []
         for number, (a, b) in enumerate(zip(*pair, strict=True)):
             # An odd side may have been made even: what was added is not evidence and is not judged.
             values, mse = ssim.ssim_map(a, b[: a.shape[0], : a.shape[1]], bit_depth=self._layout.bit_depth)
+            maps.append(values)
             self._ssim[number].add(ssim.mean(values))
             if number == 0:
                 self._psnr.add(ssim.psnr_db(mse, bit_depth=self._layout.bit_depth))
@@ -128,6 +142,9 @@ class _Collector:
                     self._worst_tile, self._worst_at = lowest, time_s
                     self._worst_box = self._grid.box(*divmod(position, self._grid.columns))
                     self._worst_pair = (original, copy)
+        self._regions.add(original.pts, time_s, maps)
+        if self._viewer.due(original.pts):
+            self._viewer.take(original.pts, time_s, self._picture(original), self._picture(copy))
 
     def result(self, worst_error: Fraction) -> Measurement:
         times = self._times
@@ -137,6 +154,7 @@ class _Collector:
         ]
         scores.append(self._tiles.score(times, metric="ssim", region="tile", plane="y", detail="worst tile of a frame"))
         scores.append(self._psnr.score(times, metric="psnr", region="frame", plane="y", detail="dB"))
+        scores += self._regions.scores()
         assert self._worst_pair is not None
         fidelity = Fidelity(
             frames=len(times),
@@ -149,9 +167,10 @@ class _Collector:
             worst_at_s=self._worst_at,
             max_time_error_s=worst_error,
             parameters=_parameters(self._format, self._layout.bit_depth),
+            regions=self._regions.each(),
         )
         before, after = (self._picture(item) for item in self._worst_pair)
-        return Measurement(fidelity, before, after)
+        return Measurement(fidelity, before, after, tuple(self._viewer.views))
 
     def _picture(self, item: TimedFrame) -> Image.Image:
         image: Image.Image = item.frame.to_image()  # type: ignore[no-untyped-call]
@@ -169,8 +188,10 @@ def _parameters(pixel_format: str, bit_depth: int) -> dict[str, str | int | floa
     }
 
 
-def measure_still(source: Path, output: Path) -> Measurement:
+def measure_still(source: Path, output: Path, regions: Sequence[Region] = ()) -> Measurement:
     """Compare two pictures, in luma and chroma at full size, as a viewer shows them.
+
+    :param regions: measured each and by class, beside the whole picture.
 
     :raises OutputMismatch: where their sizes differ.
     """
@@ -181,11 +202,14 @@ def measure_still(source: Path, output: Path) -> Measurement:
     if before.mode != after.mode:
         before, after = before.convert("RGB"), after.convert("RGB")
     grid = ssim.TileGrid(*before.size)
+    own = RegionScores(regions, (0, 0))
+    maps = []
     scores: list[Score] = []
     tile_value, box, luma = 1.0, (0, 0, *before.size), 1.0
     pairs = zip(_PLANES, stills.ycbcr_planes(before), stills.ycbcr_planes(after), strict=False)
     for plane, a, b in pairs:
         values, mse = ssim.ssim_map(a, b)
+        maps.append(values)
         scores.append(_single("ssim", "frame", plane, ssim.mean(values)))
         if plane == "y":
             luma = ssim.mean(values)
@@ -199,7 +223,10 @@ def measure_still(source: Path, output: Path) -> Measurement:
                 metric="ssim", region="tile", plane="y", mean=float(tiles.mean()), p1=p1,
                 minimum=tile_value, minimum_at_s=0.0, detail="tiles of the picture",
             )  # fmt: skip
-    scores += [tile, _single("psnr", "frame", "y", psnr, "dB")]
+    own.add(0, 0.0, maps)
+    viewer = Viewer(regions, before.size)
+    viewer.take(0, 0.0, before, after)
+    scores += [tile, _single("psnr", "frame", "y", psnr, "dB"), *own.scores()]
     fidelity = Fidelity(
         frames=1,
         scores=tuple(scores),
@@ -211,8 +238,9 @@ def measure_still(source: Path, output: Path) -> Measurement:
         worst_at_s=0.0,
         max_time_error_s=Fraction(0),
         parameters=_parameters("yuv444p" if before.mode == "RGB" else "gray", 8),
+        regions=own.each(),
     )
-    return Measurement(fidelity, before, after)
+    return Measurement(fidelity, before, after, tuple(viewer.views))
 
 
 def _single(metric: str, region: str, plane: str, value: float, detail: str = "") -> Score:

@@ -14,10 +14,10 @@ from transcoder.model.attempt import (
     Fidelity,
     ItemFate,
     Knob,
+    RegionScore,
     Rung,
     RungName,
     Score,
-    Value,
 )
 from transcoder.model.delivery import (
     MAX_FIELD_CHARACTERS,
@@ -31,6 +31,15 @@ from transcoder.model.delivery import (
     ignore_progress,
     require_aware,
 )
+from transcoder.model.region import (
+    NO_REGIONS,
+    Box,
+    DetectorUse,
+    Region,
+    RegionKind,
+    RegionSet,
+    Sighting,
+)
 from transcoder.model.source import (
     AudioTrack,
     OtherTrack,
@@ -38,15 +47,19 @@ from transcoder.model.source import (
     StillInfo,
     VideoTrack,
 )
+from transcoder.model.value import Value
 
 __all__ = [
     "MAX_FIELD_CHARACTERS",
+    "NO_REGIONS",
     "Attempt",
     "AudioTrack",
+    "Box",
     "CaseFields",
     "Choice",
     "DeliveredFile",
     "Delivery",
+    "DetectorUse",
     "EncodeSpec",
     "Encoded",
     "Fate",
@@ -57,9 +70,14 @@ __all__ = [
     "Override",
     "Progress",
     "ProgressCallback",
+    "Region",
+    "RegionKind",
+    "RegionScore",
+    "RegionSet",
     "Rung",
     "RungName",
     "Score",
+    "Sighting",
     "SourceInfo",
     "StillInfo",
     "Value",

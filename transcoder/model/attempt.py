@@ -8,7 +8,8 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-Value = str | int | float | bool | None
+from transcoder.model.region import RegionKind
+from transcoder.model.value import Value
 
 
 class RungName(StrEnum):
@@ -63,11 +64,13 @@ class Rung:
     settings: Mapping[str, Value] = field(default_factory=dict)
     knob: Knob | None = None
     fates: tuple[ItemFate, ...] = ()
+    variant: str = ""
+    """What sets it apart from another rung of the same encoder: ``4:2:0``, ``more bits for face``."""
 
     @property
     def label(self) -> str:
         """The rung with its encoder, for people: ``re-encode (h264)``."""
-        return f"{self.name} ({self.encoder})"
+        return f"{self.name} ({self.encoder}{', ' if self.variant else ''}{self.variant})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,20 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionScore:
+    """SSIM (luma) of one region over the frames it is in."""
+
+    id: str
+    kind: RegionKind
+    mean: float
+    p1: float
+    minimum: float
+    minimum_at_s: float
+    times_s: Sequence[float]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fidelity:
     """Everything measured between a source and one output."""
 
@@ -125,6 +142,7 @@ class Fidelity:
     worst_at_s: float
     max_time_error_s: Fraction
     parameters: Mapping[str, Value]
+    regions: tuple[RegionScore, ...] = ()
 
     def score(self, region: str, plane: str = "y", metric: str = "ssim") -> Score:
         """The score of one region class and plane.

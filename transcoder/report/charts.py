@@ -68,6 +68,35 @@ def fidelity_chart(lines: Sequence[Line], worst_at_s: float) -> Markup:
     return Markup("".join(parts))  # noqa: S704
 
 
+SPARK_WIDTH, SPARK_HEIGHT = 220, 44
+
+
+def sparkline(values: Sequence[float], floor: float | None) -> Markup:
+    """One region's score over the time it is seen: a small SVG, its floor dashed.
+
+    :param values: scores at even steps of time, at least two.
+    """
+    lowest = min(values)
+    bottom = max(-1.0, min([lowest, *([floor] if floor is not None else [])]) - 0.03)
+    steps = list(enumerate(values))
+    if len(values) > SPARK_WIDTH:
+        steps = [(int(x), value) for x, value in _thinned([float(x) for x, _ in steps], values)]
+
+    def y(value: float) -> float:
+        return 3 + (1 - value) / (1 - bottom) * (SPARK_HEIGHT - 6)
+
+    points = " ".join(f"{x * (SPARK_WIDTH - 4) / (len(values) - 1) + 2:.1f},{y(v):.1f}" for x, v in steps)
+    dashed = (
+        ""
+        if floor is None
+        else f'<line class="floor" x1="0" x2="{SPARK_WIDTH}" y1="{y(floor):.1f}" y2="{y(floor):.1f}"/>'
+    )
+    return Markup(  # noqa: S704 - only numbers were formatted in
+        f'<svg viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" class="spark" '
+        f'aria-label="Score over time, lowest {lowest:.3f}">{dashed}<polyline points="{points}"/></svg>'
+    )
+
+
 def clock(seconds: float) -> str:
     """Seconds as ``m:ss.d`` or ``h:mm:ss``, for people."""
     if seconds < 0:

@@ -6,7 +6,7 @@ every value that came from media or people is escaped by the template engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -16,9 +16,11 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
+from transcoder.metrics.areas import View
 from transcoder.metrics.packing import unpack
 from transcoder.report import pictures
 from transcoder.report.charts import Line, clock, fidelity_chart
+from transcoder.report.tracks import Card, cards, overview
 
 _VERDICTS = {
     "identical": (
@@ -49,10 +51,21 @@ _VERDICTS = {
         "Nothing was delivered: no file that the interface would accept keeps enough detail.",
     ),
 }
-_FLOOR_NAMES = {"frame": "Whole frame", "tile": "Worst place in the frame (64-pixel tiles)"}
+_FLOOR_NAMES = {
+    "frame": "Whole frame",
+    "tile": "Worst place in the frame (64-pixel tiles)",
+    "face": "Faces",
+    "plate": "Number plates",
+    "text": "Text",
+    "person": "People",
+    "vehicle": "Vehicles",
+    "motion": "What moves",
+}
 _PLANES = {"y": "luma", "cb": "chroma blue", "cr": "chroma red"}
-_PICTURE_SHARE = 0.55
+_PICTURE_SHARE = 0.4
 """Share of the cap that pictures may take; the page's own text needs about 16 kB."""
+_REGION_SHARE = 0.35
+"""And the pictures of regions."""
 _PAGE_BYTES = 24_000
 
 
@@ -72,6 +85,7 @@ def render(
     before: Image.Image | None,
     after: Image.Image | None,
     max_bytes: int,
+    views: Sequence[View] = (),
 ) -> str:
     """The report as one HTML document of at most ``max_bytes`` (measured; pictures shrink or go first).
 
@@ -80,17 +94,22 @@ def render(
     :param names: file names by role: ``certificate`` or ``refusal``, ``signature``, ``report``.
     :param before: the source's picture at the worst moment.
     :param after: the output's picture at that moment.
+    :param views: regions at their key moments.
     """
     predicate = statement["predicate"]
     shown = None
+    presentation = _presentation(predicate["source"])
     room = min(600_000, int(max_bytes * _PICTURE_SHARE), max_bytes - _PAGE_BYTES)
     if before is not None and after is not None and room > 4000:
         fidelity = predicate["fidelity"]
         box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
-        shown = pictures.prepare(before, after, box, _presentation(predicate["source"]), max_bytes=room)
+        shown = pictures.prepare(before, after, box, presentation, max_bytes=room)
     chart = _chart(predicate)
     # What explains most goes last: pictures first, then the chart.
-    for parts in ((shown, chart), (None, chart), (None, None)):
+    room = int(max_bytes * _REGION_SHARE)
+    full = cards(predicate, views, presentation, max_bytes=room)
+    plain = cards(predicate, (), presentation, max_bytes=0)
+    for parts in ((shown, chart, full), (shown, chart, plain), (None, chart, plain), (None, None, [])):
         page = _page(predicate, signed_by, names, *parts)
         if len(page.encode()) <= max_bytes:
             break
@@ -103,6 +122,7 @@ def _page(
     names: Mapping[str, str],
     shown: pictures.Pictures | None,
     chart: Markup | None,
+    tracks: Sequence[Card],
 ) -> str:
     title, tone, meaning = _VERDICTS[predicate["verdict"]]
     return _template().render(
@@ -115,6 +135,8 @@ def _page(
         meaning=meaning,
         pictures=shown,
         chart=chart,
+        tracks=tracks,
+        tasks=overview(predicate),
         scores=_scores(predicate),
         lost=[fate for fate in predicate["fates"] if fate["fate"] != "kept"],
         kept=[fate for fate in predicate["fates"] if fate["fate"] == "kept"],
@@ -176,6 +198,6 @@ def _scores(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
         if score["metric"] == "psnr":
             name = "Signal to noise (PSNR, dB)"
         elif score["plane"] != "y":
-            name = f"Whole frame, {_PLANES[score['plane']]}"
+            name = f"{name}, {_PLANES[score['plane']]}"
         rows.append({**score, "name": name, "floor": floor, "ok": floor is None or score["p1"] >= floor})
     return rows

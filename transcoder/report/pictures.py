@@ -80,7 +80,7 @@ def prepare(
     for frame_width in (FRAME_WIDTH, 420, 280):
         for quality in _QUALITIES:
             pictures = _prepare(before, after, box, shown, frame_width, quality)
-            total = sum(len(pair.before) + len(pair.after) for pair in (pictures.crop, pictures.frame))
+            total = sum(len(both.before) + len(both.after) for both in (pictures.crop, pictures.frame))
             if total <= max_bytes:
                 return pictures
     return None
@@ -105,7 +105,7 @@ def _prepare(
         corners = [area[0] * scale_x, area[1] * scale_y, area[2] * scale_x - 1, area[3] * scale_y - 1]
         ImageDraw.Draw(small).rectangle([round(value) for value in corners], outline=(255, 193, 7), width=2)
         frames.append(shown.turn(small))
-    return Pictures(_pair(crops, max(quality, 80)), _pair(frames, quality))
+    return Pictures(pair(crops, max(quality, 80)), pair(frames, quality))
 
 
 def _around(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -117,7 +117,8 @@ def _around(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int,
     return left, top, left + side_x, top + side_y
 
 
-def _pair(images: list[Image.Image], quality: int) -> Pair:
+def pair(images: list[Image.Image], quality: int) -> Pair:
+    """A picture before and after as data addresses, both of the same quality."""
     before, after = (_address(image, quality) for image in images)
     return Pair(before, after, images[0].width, images[0].height)
 

@@ -1,0 +1,164 @@
+"""Regions as the encoder takes them: side data on each frame, attached by FFmpeg's ``addroi`` filter.
+
+The frame object offers no setter for side data, so each frame goes through a small filter graph. Building
+one costs a millisecond or more and using it 0.04 ms, so boxes are held still over short windows (the union of
+where they are within it) and the graph of the last set is kept.
+
+Only x264 and x265 read this side data; the other encoders ignore it, so none is attached for them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av.filter
+import av.video.frame
+
+from transcoder.model import Box, Region, RegionKind, Value
+
+GRID_PX = 16
+"""Macroblocks: a region that ends inside one takes the whole block, so boxes are laid on this grid at once."""
+PAD_PX = 8
+WINDOW_S = Fraction(1, 3)
+MAX_BOXES = 24
+"""More rectangles than this are merged away, smallest weight first: each one is a filter in the graph."""
+
+
+Offsets = Mapping[RegionKind, float]
+"""Quantiser offset by kind: negative is finer, as a share of the quantiser's whole range (51 steps for x264)."""
+SETTING = "qoffset_"
+
+
+def as_settings(offsets: Offsets, kinds: Collection[RegionKind]) -> dict[str, Value]:
+    """Offsets of the kinds that occur as a rung's settings, which the certificate records."""
+    return {f"{SETTING}{kind}": offsets[kind] for kind in RegionKind if kind in kinds and offsets.get(kind)}
+
+
+def offsets_of(settings: Mapping[str, Value]) -> Offsets:
+    """The offsets that a rung's settings name."""
+    found: dict[RegionKind, float] = {}
+    for kind in RegionKind:
+        value = settings.get(f"{SETTING}{kind}")
+        if isinstance(value, int | float) and value:
+            found[kind] = float(value)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """A rectangle with its quantiser offset: negative is finer, as a share of the quantiser's whole range."""
+
+    box: Box
+    offset: float
+
+
+class Weights:
+    """The weighted rectangles of each moment, held still over windows.
+
+    :param regions: what was found.
+    :param offsets: quantiser offset by kind; kinds that are absent or zero get no weight.
+    :param size: width and height of the picture as encoded.
+    :param time_base: of the timestamps.
+    :param start_pts: where the first window begins.
+    """
+
+    def __init__(
+        self,
+        regions: Sequence[Region],
+        offsets: Offsets,
+        size: tuple[int, int],
+        time_base: Fraction,
+        start_pts: int,
+    ) -> None:
+        self._regions = [region for region in regions if offsets.get(region.kind) and region.sightings]
+        self._order = list(RegionKind)
+        self._offsets = offsets
+        self._size = size
+        self._window = max(1, round(WINDOW_S / time_base))
+        self._start = start_pts
+        self._number: int | None = None
+        self._current: tuple[Weighted, ...] = ()
+
+    def at(self, pts: int) -> tuple[Weighted, ...]:
+        """Rectangles at a moment, strongest kind first: where they overlap, the encoder obeys the first."""
+        number = (pts - self._start) // self._window
+        if number != self._number:
+            self._number, self._current = number, self._over(self._start + number * self._window)
+        return self._current
+
+    def _over(self, first_pts: int) -> tuple[Weighted, ...]:
+        last_pts = first_pts + self._window
+        found: list[tuple[int, Weighted]] = []
+        for region in self._regions:
+            for box in _swept(region, first_pts, last_pts):
+                fitted = box.padded(PAD_PX).on_grid(GRID_PX).inside(*self._size)
+                if fitted is not None:
+                    rank = self._order.index(region.kind)
+                    found.append((rank, Weighted(fitted, self._offsets[region.kind])))
+        found.sort(key=lambda item: (item[0], -item[1].box.area))
+        return tuple(weighted for _, weighted in found[:MAX_BOXES])
+
+
+def _swept(region: Region, first_pts: int, last_pts: int) -> tuple[Box, ...]:
+    """What the region's boxes pass over within a window: they move in straight lines between sightings."""
+    trail = region.sightings
+    start, end = max(first_pts, trail[0].pts), min(last_pts, trail[-1].pts)
+    if start > end:
+        return ()
+    low = bisect_right(trail, start, key=lambda sighting: sighting.pts)
+    high = bisect_right(trail, end, key=lambda sighting: sighting.pts)
+    boxes = list(region.at(start))
+    for moment in [*(sighting.boxes for sighting in trail[low:high]), region.at(end)]:
+        if len(moment) != len(boxes):
+            boxes = [*boxes, *moment]
+        else:
+            boxes = [a.union(b) for a, b in zip(boxes, moment, strict=True)]
+    return tuple(dict.fromkeys(boxes))
+
+
+class RegionMarker:
+    """Attaches regions to frames through a cached graph ``buffer -> addroi... -> buffersink``."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] | None = None
+        self._graph: av.filter.Graph | None = None
+
+    def mark(self, frame: av.video.frame.VideoFrame, weights: Sequence[Weighted]) -> av.video.frame.VideoFrame:
+        """The frame with its regions; the same frame where there are none.
+
+        The graph knows neither the frame's timing nor its colour tags, so both are put back.
+        """
+        if not weights:
+            return frame
+        key = (frame.width, frame.height, frame.format.name, tuple(weights))
+        if key != self._key or self._graph is None:
+            self._graph, self._key = _graph(frame, weights), key
+        pts, time_base = frame.pts, frame.time_base
+        color_range, colorspace = frame.color_range, frame.colorspace
+        self._graph.push(frame)
+        marked = self._graph.pull()
+        assert isinstance(marked, av.video.frame.VideoFrame)
+        marked.pts = pts
+        if time_base is not None:
+            marked.time_base = time_base
+        marked.color_range, marked.colorspace = color_range, colorspace
+        return marked
+
+
+def _graph(frame: av.video.frame.VideoFrame, weights: Sequence[Weighted]) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    last = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
+    )
+    for weighted in weights:
+        box = weighted.box
+        node = graph.add("addroi", f"x={box.x}:y={box.y}:w={box.width}:h={box.height}:qoffset={weighted.offset:.4f}")
+        last.link_to(node)
+        last = node
+    sink = graph.add("buffersink")
+    last.link_to(sink)
+    graph.configure()
+    return graph

@@ -1,0 +1,183 @@
+"""Scores of regions: more sums over the SSIM map that every frame has anyway.
+
+A frame's value of a class is its *worst* region, so that a ruined face cannot hide behind a good one. Motion
+is the exception: what moves is many things of all sizes, and its value is the mean over all of them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from PIL import Image
+
+from transcoder.metrics.series import Series
+from transcoder.metrics.ssim import FloatMap
+from transcoder.model import Box, Region, RegionKind, RegionScore, Score
+
+MAX_VIEWS = 48
+MAX_MOTION_VIEWS = 16
+_PLANES = ("y", "cb", "cr")
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A region at its key moment, before and after, with some of what is around it."""
+
+    region: Region
+    box: Box
+    """Where the region is within both pictures."""
+    at_s: float
+    before: Image.Image
+    after: Image.Image
+
+
+def window_slices(box: Box, shape: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> tuple[slice, slice]:
+    """Rows and columns of a map whose 8x8 windows lie inside a box; at least one window.
+
+    :param box: in luma pixels.
+    :param shape: of the map, (rows, columns).
+    :param shift: log2 of the plane's chroma subsampling, (horizontal, vertical).
+    """
+    rows = _windows(box.y >> shift[1], box.bottom >> shift[1], shape[0])
+    columns = _windows(box.x >> shift[0], box.right >> shift[0], shape[1])
+    return rows, columns
+
+
+def _windows(first: int, end: int, count: int) -> slice:
+    """A window at index i covers pixels 4i to 4i + 7."""
+    start = min(max(0, -(-first // 4)), count - 1)
+    stop = max(start + 1, min(count, (end - 8) // 4 + 1))
+    return slice(start, stop)
+
+
+class RegionScores:
+    """Gathers the scores of all regions, frame by frame.
+
+    :param regions: what to score.
+    :param shift: log2 of the chroma subsampling, (horizontal, vertical).
+    """
+
+    def __init__(self, regions: Sequence[Region], shift: tuple[int, int]) -> None:
+        self._regions = sorted(regions, key=lambda region: region.sightings[0].pts)
+        self._shift = shift
+        self._next = 0
+        self._present: list[Region] = []
+        self._own: dict[str, tuple[array[float], Series]] = {}
+        self._classes: dict[tuple[RegionKind, int], tuple[array[float], Series]] = {}
+
+    def add(self, pts: int, time_s: float, maps: Sequence[FloatMap]) -> None:
+        """Take the SSIM maps (luma first) of one frame."""
+        while self._next < len(self._regions) and self._regions[self._next].sightings[0].pts <= pts:
+            self._present.append(self._regions[self._next])
+            self._next += 1
+        self._present = [region for region in self._present if region.sightings[-1].pts >= pts]
+        by_kind: dict[RegionKind, list[tuple[Region, tuple[Box, ...]]]] = {}
+        for region in self._present:
+            by_kind.setdefault(region.kind, []).append((region, region.at(pts)))
+        for kind, present in by_kind.items():
+            for plane, values in enumerate(maps):
+                shift = self._shift if plane else (0, 0)
+                means = [_mean(values, boxes, shift) for _, boxes in present]
+                if plane == 0:
+                    for (region, _), (value, _) in zip(present, means, strict=True):
+                        _append(self._own, region.id, time_s, value)
+                if kind is RegionKind.MOTION:
+                    total = sum(count for _, count in means)
+                    value = sum(value * count for value, count in means) / total
+                else:
+                    value = min(value for value, _ in means)
+                _append(self._classes, (kind, plane), time_s, value)
+
+    def scores(self) -> Iterator[Score]:
+        """One score for each class and plane that occurred."""
+        for (kind, plane), (times, series) in sorted(self._classes.items()):
+            how = "mean over what moves" if kind is RegionKind.MOTION else "worst region of a frame"
+            detail = f"{how}, {len(times)} frames"
+            yield series.score(times, metric="ssim", region=str(kind), plane=_PLANES[plane], detail=detail)
+
+    def each(self) -> tuple[RegionScore, ...]:
+        """The scores of single regions, luma, in the order of their ids' kinds."""
+        found = []
+        for region in self._regions:
+            if region.id in self._own:
+                times, series = self._own[region.id]
+                score = series.score(times, metric="ssim", region=region.id, plane="y")
+                found.append(
+                    RegionScore(
+                        id=region.id,
+                        kind=region.kind,
+                        mean=score.mean,
+                        p1=score.p1,
+                        minimum=score.minimum,
+                        minimum_at_s=score.minimum_at_s,
+                        times_s=times,
+                        values=series.values,
+                    )
+                )
+        order = list(RegionKind)
+        return tuple(sorted(found, key=lambda item: order.index(item.kind)))
+
+
+def _append(into: dict[_Key, tuple[array[float], Series]], key: _Key, time_s: float, value: float) -> None:
+    times, series = into.setdefault(key, (array("d"), Series()))
+    times.append(time_s)
+    series.add(value)
+
+
+def _mean(values: FloatMap, boxes: Iterable[Box], shift: tuple[int, int]) -> tuple[float, int]:
+    """Mean over disjoint boxes, and the number of windows."""
+    total, count = 0.0, 0
+    for box in boxes:
+        rows, columns = window_slices(box, values.shape, shift)
+        part = values[rows, columns]
+        total += float(part.sum(dtype="f8"))
+        count += part.size
+    return total / count, count
+
+
+class Viewer:
+    """Cuts out each region at its key moment, for people to look at and for the task checks.
+
+    :param regions: all of them; the most important ones are chosen.
+    :param size: width and height of the picture.
+    """
+
+    def __init__(self, regions: Sequence[Region], size: tuple[int, int]) -> None:
+        self._size = size
+        self._waiting = sorted(_worth_showing(regions), key=lambda region: region.key.pts)
+        self.views: list[View] = []
+
+    def due(self, pts: int) -> bool:
+        """Whether a key moment has come, so that pictures are worth making."""
+        return bool(self._waiting) and self._waiting[0].key.pts <= pts
+
+    def take(self, pts: int, at_s: float, before: Image.Image, after: Image.Image) -> None:
+        """Cut out every region whose key moment has come."""
+        while self.due(pts):
+            region = self._waiting.pop(0)
+            boxes = (region.key.boxes if region.key.pts == pts else region.at(pts)) or region.key.boxes
+            whole = boxes[0]
+            for box in boxes[1:]:
+                whole = whole.union(box)
+            area = whole.padded(max(16, max(whole.width, whole.height) // 2)).inside(*self._size)
+            if area is None:
+                continue
+            crop = (area.x, area.y, area.right, area.bottom)
+            inner = Box(whole.x - area.x, whole.y - area.y, whole.width, whole.height)
+            # Copies: a crop would keep the whole frame alive.
+            self.views.append(View(region, inner, at_s, before.crop(crop).copy(), after.crop(crop).copy()))
+
+
+def _worth_showing(regions: Sequence[Region]) -> list[Region]:
+    """The strongest kinds first; of what merely moves only the largest."""
+    order = list(RegionKind)
+    ranked = sorted(
+        regions, key=lambda r: (r.found_by != "drawn", order.index(r.kind), -sum(box.area for box in r.key.boxes))
+    )
+    motion = [region for region in ranked if region.kind is RegionKind.MOTION][:MAX_MOTION_VIEWS]
+    others = [region for region in ranked if region.kind is not RegionKind.MOTION]
+    return [*others[: MAX_VIEWS - len(motion)], *motion]

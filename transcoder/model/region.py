@@ -1,0 +1,148 @@
+"""Regions: where the evidence is, over time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from transcoder.model.value import Value
+
+
+class RegionKind(StrEnum):
+    """What a region shows. The order is that of precedence: where regions overlap, the first one counts."""
+
+    FACE = "face"
+    PLATE = "plate"
+    TEXT = "text"
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    MOTION = "motion"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in source pixels, as the picture is stored (before rotation and aspect)."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column beyond."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row beyond."""
+        return self.y + self.height
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return self.width * self.height
+
+    def overlap(self, other: Box) -> int:
+        """Pixels that both cover."""
+        width = min(self.right, other.right) - max(self.x, other.x)
+        height = min(self.bottom, other.bottom) - max(self.y, other.y)
+        return max(0, width) * max(0, height)
+
+    def union(self, other: Box) -> Box:
+        """The smallest box around both."""
+        left, top = min(self.x, other.x), min(self.y, other.y)
+        return Box(left, top, max(self.right, other.right) - left, max(self.bottom, other.bottom) - top)
+
+    def padded(self, pixels: int) -> Box:
+        """Larger by ``pixels`` on each side; may reach outside the picture."""
+        return Box(self.x - pixels, self.y - pixels, self.width + 2 * pixels, self.height + 2 * pixels)
+
+    def on_grid(self, step: int) -> Box:
+        """The smallest box around it whose sides lie on multiples of ``step``."""
+        left, top = self.x // step * step, self.y // step * step
+        right, bottom = -(-self.right // step) * step, -(-self.bottom // step) * step
+        return Box(left, top, right - left, bottom - top)
+
+    def inside(self, width: int, height: int) -> Box | None:
+        """The part within a picture of this size, or None where there is none."""
+        left, top = max(0, self.x), max(0, self.y)
+        right, bottom = min(width, self.right), min(height, self.bottom)
+        return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where a region was at one moment: ticks of the source's time base, and one or more disjoint boxes."""
+
+    pts: int
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """One thing worth keeping, followed over time.
+
+    Between two sightings its boxes move in a straight line; before the first and after the last it is absent.
+    """
+
+    id: str
+    kind: RegionKind
+    found_by: str
+    sightings: tuple[Sighting, ...]
+    key: Sighting
+    """The moment that shows it best."""
+    note: str = ""
+
+    def at(self, pts: int) -> tuple[Box, ...]:
+        """Its boxes at a moment; empty where it is absent."""
+        trail = self.sightings
+        if not trail or not trail[0].pts <= pts <= trail[-1].pts:
+            return ()
+        position = bisect_right(trail, pts, key=lambda sighting: sighting.pts)
+        before = trail[position - 1]
+        if position == len(trail) or before.pts == pts:
+            return before.boxes
+        after = trail[position]
+        if len(before.boxes) != len(after.boxes):
+            return before.boxes
+        share = (pts - before.pts) / (after.pts - before.pts)
+        return tuple(_between(a, b, share) for a, b in zip(before.boxes, after.boxes, strict=True))
+
+
+def _between(a: Box, b: Box, share: float) -> Box:
+    def mix(first: int, last: int) -> int:
+        return round(first + (last - first) * share)
+
+    return Box(mix(a.x, b.x), mix(a.y, b.y), mix(a.width, b.width), mix(a.height, b.height))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorUse:
+    """What looked for regions: the certificate names it, with the hash of its weights."""
+
+    name: str
+    package: str
+    version: str
+    weights_sha256: Mapping[str, str] = field(default_factory=dict)
+    """File name -> sha256 of every file of weights."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionSet:
+    """Everything found in one source, and what could not be looked for."""
+
+    regions: tuple[Region, ...] = ()
+    detectors: tuple[DetectorUse, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def kinds(self) -> Sequence[RegionKind]:
+        """Kinds that occur, in order of precedence."""
+        present = {region.kind for region in self.regions}
+        return [kind for kind in RegionKind if kind in present]
+
+
+NO_REGIONS = RegionSet()

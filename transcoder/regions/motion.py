@@ -1,0 +1,160 @@
+"""What moves: a background model on a small grey picture, its foreground as boxes.
+
+Mixture of Gaussians per pixel: Zivkovic, "Improved adaptive Gaussian mixture model for background
+subtraction", ICPR 2004, as OpenCV's MOG2. It needs no weights, so it is there even where nothing else is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from transcoder.model import Box, DetectorUse
+from transcoder.vision.weights import version_of
+
+Grey = cv2.typing.MatLike
+"""A grey picture, uint8 of shape (height, width)."""
+
+SMALL_WIDTH = 384
+"""The picture is shrunk to this width (or height, for portrait): 1 ms a frame, and noise averages out."""
+_HISTORY = 300
+_BACKGROUND_RATIO = 0.5
+"""Samples remembered, and the share of them after which what stands still counts as background.
+
+Five samples a second: a person who stops is followed for about 0.69 * 300 / 5 = 40 s; the library's own
+defaults would drop them after three.
+"""
+_VARIANCE_THRESHOLD = 24.0
+_BACKGROUND_AGE = 5
+"""Samples for which a copy of the background is good enough to compare exposures with."""
+_SMALLEST_SHARE = 0.0006
+"""Boxes below this share of the picture are leaves, noise and insects."""
+GLOBAL_SHARE = 0.6
+"""Where more than this moves, the camera or the light did: that says nothing about where the evidence is."""
+_CUT_DIFFERENCE = 28.0
+"""Mean absolute difference of two small pictures (of 255) beyond which the scene is another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One sample: boxes of what moves, whether the whole picture changed, whether the scene was cut."""
+
+    boxes: tuple[Box, ...]
+    everywhere: bool
+    cut: bool
+
+
+def small_size(width: int, height: int) -> tuple[int, int]:
+    """The size at which motion is looked for: the longer side at most ``SMALL_WIDTH``, never enlarged."""
+    scale = min(1.0, SMALL_WIDTH / max(width, height))
+    return max(2, round(width * scale)), max(2, round(height * scale))
+
+
+class MotionGate:
+    """Finds what moves in a sequence of small grey pictures of one source.
+
+    :param width: width of the source's pictures in pixels.
+    :param height: height.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._size = (width, height)
+        self._small = small_size(width, height)
+        self._model = self._fresh()
+        self._previous: Grey | None = None
+        self._background: Grey | None = None
+        self._since = 0
+        # Gaps inside a person (a coat like the wall behind) close; single pixels go.
+        self._opening = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+        self._closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
+
+    @property
+    def use(self) -> DetectorUse:
+        """What the certificate says about it."""
+        return DetectorUse(
+            name="motion",
+            package="opencv-python-headless",
+            version=version_of("opencv-python-headless"),
+            parameters={
+                "model": "MOG2",
+                "width_px": self._small[0],
+                "history": _HISTORY,
+                "background_ratio": _BACKGROUND_RATIO,
+                "variance_threshold": _VARIANCE_THRESHOLD,
+            },
+        )
+
+    @staticmethod
+    def _fresh() -> cv2.BackgroundSubtractorMOG2:
+        model = cv2.createBackgroundSubtractorMOG2(
+            history=_HISTORY, varThreshold=_VARIANCE_THRESHOLD, detectShadows=False
+        )
+        model.setBackgroundRatio(_BACKGROUND_RATIO)
+        return model
+
+    def look(self, small: Grey) -> Movement:
+        """Take the next sample.
+
+        :param small: grey picture of shape ``small_size`` (height, width), uint8.
+        """
+        previous, self._previous = self._previous, small
+        cut = previous is not None and float(cv2.absdiff(small, previous).mean()) > _CUT_DIFFERENCE
+        if cut:
+            self._model, self._background = self._fresh(), None
+        foreground = self._model.apply(self._exposed_alike(cv2.GaussianBlur(small, (3, 3), 0)))
+        if previous is None or cut:
+            return Movement((), everywhere=False, cut=cut)
+        foreground = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, self._opening)
+        foreground = cv2.morphologyEx(foreground, cv2.MORPH_CLOSE, self._closing)
+        if float(np.count_nonzero(foreground)) > GLOBAL_SHARE * foreground.size:
+            return Movement((), everywhere=True, cut=False)
+        return Movement(self._boxes(foreground), everywhere=False, cut=False)
+
+    def _exposed_alike(self, small: Grey) -> Grey:
+        """The picture with the camera's automatic exposure taken out: its median gain against the background.
+
+        A dark coat entering makes the camera brighten the whole room, and no wall should count as moving.
+        """
+        if self._background is None or self._since == _BACKGROUND_AGE:
+            self._background, self._since = self._model.getBackgroundImage(), 0
+        self._since += 1
+        background = self._background
+        if background is None or background.shape != small.shape:
+            return small
+        # Every fourth pixel in each direction is enough for a median, at a sixteenth of the cost.
+        now, then = small[::4, ::4].astype(np.float32), background[::4, ::4].astype(np.float32)
+        usable = (then > 16) & (now < 250) & (then < 250)
+        if np.count_nonzero(usable) < 64:
+            return small
+        gain = float(np.median(then[usable] / np.maximum(now[usable], 1.0)))
+        return cv2.convertScaleAbs(small, alpha=min(max(gain, 0.5), 2.0))
+
+    def _boxes(self, foreground: Grey) -> tuple[Box, ...]:
+        count, _, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+        scale_x, scale_y = self._size[0] / self._small[0], self._size[1] / self._small[1]
+        boxes = []
+        for x, y, width, height, area in stats[1:count].tolist():
+            if area < _SMALLEST_SHARE * foreground.size:
+                continue
+            left, top = int(x * scale_x), int(y * scale_y)
+            right, bottom = int(np.ceil((x + width) * scale_x)), int(np.ceil((y + height) * scale_y))
+            box = Box(left, top, right - left, bottom - top).inside(*self._size)
+            if box is not None:
+                boxes.append(box)
+        return tuple(sorted(merge(boxes), key=lambda box: (-box.area, box.x, box.y)))
+
+
+def merge(boxes: list[Box]) -> list[Box]:
+    """Join boxes that overlap by more than a third of the smaller one: one thing, not two."""
+    merged: list[Box] = []
+    for candidate in sorted(boxes, key=lambda item: -item.area):
+        box = candidate
+        for index, other in enumerate(merged):
+            if box.overlap(other) * 3 > min(box.area, other.area):
+                merged[index] = other.union(box)
+                break
+        else:
+            merged.append(box)
+    return merged

@@ -1,0 +1,191 @@
+"""Tracks: boxes of single moments joined into regions with stable ids.
+
+Greedy matching by overlap, then by distance: the pictures are samples a fraction of a second apart, and what
+must not happen is losing a face between two of them, not confusing two people (an id here is a name for a
+place over time, never an identity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from transcoder.model import Box, Region, RegionKind, Sighting
+
+TOLERANCE_PX = 6
+"""A sighting that a straight line between its neighbours predicts this well is left out."""
+_LONGEST_STRETCH = 64
+"""At most so many are left out in a row, which keeps the work linear in the number of sightings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One box at one moment, with how sure its detector was."""
+
+    pts: int
+    box: Box
+    confidence: float = 1.0
+    note: str = ""
+
+    @property
+    def worth(self) -> float:
+        """How well it shows the thing: large and certain is best."""
+        return self.confidence * self.box.area
+
+
+@dataclass(slots=True)
+class Track:
+    """What is being followed."""
+
+    number: int
+    spots: list[Spot] = field(default_factory=list)
+
+    @property
+    def last(self) -> Spot:
+        """Its latest spot."""
+        return self.spots[-1]
+
+    def speed(self) -> tuple[float, float]:
+        """Pixels a tick over its last two spots; nothing known is nothing moving."""
+        if len(self.spots) < 2:
+            return 0.0, 0.0
+        before, after = self.spots[-2], self.spots[-1]
+        ticks = max(1, after.pts - before.pts)
+        return (
+            ((after.box.x + after.box.right) - (before.box.x + before.box.right)) / 2 / ticks,
+            ((after.box.y + after.box.bottom) - (before.box.y + before.box.bottom)) / 2 / ticks,
+        )
+
+
+class Tracker:
+    """Joins detections of one kind over time.
+
+    :param max_gap: ticks that a track may go unseen and still continue: it is held across such a gap.
+    :param reach: how far a thing may jump between two looks, in widths of its box.
+    """
+
+    def __init__(self, *, max_gap: int, reach: float) -> None:
+        self._max_gap, self._reach = max_gap, reach
+        self._numbers = count(1)
+        self._open: list[Track] = []
+
+    @property
+    def open(self) -> Sequence[Track]:
+        """Tracks still followed."""
+        return self._open
+
+    def update(self, pts: int, spots: Iterable[Spot]) -> list[Track]:
+        """Take what one look found; returns the tracks that ended before it."""
+        ended = [track for track in self._open if pts - track.last.pts > self._max_gap]
+        self._open = [track for track in self._open if pts - track.last.pts <= self._max_gap]
+        candidates = list(spots)
+        pairs = sorted(
+            (
+                (_distance(track, spot), track.number, index)
+                for track in self._open
+                for index, spot in enumerate(candidates)
+            ),
+        )
+        by_number = {track.number: track for track in self._open}
+        taken: set[int] = set()
+        for distance, number, index in pairs:
+            if distance > self._reach:
+                break
+            if number in by_number and index not in taken:
+                by_number.pop(number).spots.append(candidates[index])
+                taken.add(index)
+        for index, spot in enumerate(candidates):
+            if index not in taken:
+                self._open.append(Track(next(self._numbers), [spot]))
+        return ended
+
+    def close(self) -> list[Track]:
+        """End every track (the scene was cut, or the source is over)."""
+        ended, self._open = self._open, []
+        return ended
+
+
+def _distance(track: Track, spot: Spot) -> float:
+    """Between where the track should be and the spot, in box sizes; overlap brings it near zero."""
+    last = track.last
+    ticks = spot.pts - last.pts
+    dx, dy = track.speed()
+    predicted = Box(round(last.box.x + dx * ticks), round(last.box.y + dy * ticks), last.box.width, last.box.height)
+    nearest = min(_apart(predicted, spot.box), _apart(last.box, spot.box))
+    overlap = max(predicted.overlap(spot.box), last.box.overlap(spot.box))
+    return nearest * (0.25 if overlap * 4 > min(last.box.area, spot.box.area) else 1.0)
+
+
+def _apart(a: Box, b: Box) -> float:
+    dx, dy = abs(a.x + a.right - b.x - b.right) / 2, abs(a.y + a.bottom - b.y - b.bottom) / 2
+    across = max(1.0, (a.width + b.width) / 2)
+    down = max(1.0, (a.height + b.height) / 2)
+    return float(max(dx / across, dy / down))
+
+
+def as_region(
+    spots: Sequence[Spot],
+    *,
+    kind: RegionKind,
+    found_by: str,
+    size: tuple[int, int],
+    pad_px: int,
+    hold: int,
+    span: tuple[int, int],
+) -> Region | None:
+    """A finished track as a region, or None where nothing of it lies inside the picture.
+
+    :param size: width and height of the picture, which the padded boxes are held inside.
+    :param pad_px: widening on each side: a box found on a small picture is not exact.
+    :param hold: ticks by which the region lasts before its first and after its last sighting.
+    :param span: first and last timestamp of the scene.
+    """
+    boxes = ((spot, spot.box.padded(pad_px).inside(*size)) for spot in spots)
+    inside = [(spot, box) for spot, box in boxes if box is not None]
+    if not inside:
+        return None
+    sightings = [Sighting(spot.pts, (box,)) for spot, box in inside]
+    first, last = sightings[0], sightings[-1]
+    start, end = max(span[0], first.pts - hold), min(span[1], last.pts + hold)
+    if start < first.pts:
+        sightings.insert(0, Sighting(start, first.boxes))
+    if end > last.pts:
+        sightings.append(Sighting(end, last.boxes))
+    best, best_box = max(inside, key=lambda item: item[0].worth)
+    return Region(
+        id="",  # given at the end, when all are known
+        kind=kind,
+        found_by=found_by,
+        sightings=thinned(sightings),
+        key=Sighting(best.pts, (best_box,)),
+        note=best.note,
+    )
+
+
+def thinned(sightings: Sequence[Sighting], *, tolerance_px: int = TOLERANCE_PX) -> tuple[Sighting, ...]:
+    """Leave out sightings that their neighbours predict within ``tolerance_px``; the ends always stay."""
+    kept = [sightings[0]]
+    pending: list[Sighting] = []
+    for item in sightings[1:]:
+        if pending and (len(pending) >= _LONGEST_STRETCH or not _straight(kept[-1], pending, item, tolerance_px)):
+            kept.append(pending[-1])
+            pending = []
+        pending.append(item)
+    kept += pending[-1:]
+    return tuple(kept)
+
+
+def _straight(first: Sighting, between: Sequence[Sighting], last: Sighting, tolerance_px: int) -> bool:
+    if len(first.boxes) != len(last.boxes):
+        return False
+    for item in between:
+        if len(item.boxes) != len(first.boxes):
+            return False
+        share = (item.pts - first.pts) / max(1, last.pts - first.pts)
+        for a, b, c in zip(first.boxes, item.boxes, last.boxes, strict=True):
+            for start, seen, end in ((a.x, b.x, c.x), (a.y, b.y, c.y), (a.right, b.right, c.right),
+                                     (a.bottom, b.bottom, c.bottom)):  # fmt: skip
+                if abs(start + (end - start) * share - seen) > tolerance_px:
+                    return False
+    return True

@@ -1,0 +1,282 @@
+"""Text: where it is and what it says (PP-OCRv6 small, as the ``rapidocr`` wheel carries it).
+
+Detection takes most of the time (about 0.6 s a megapixel on two cores), so its work is bounded: a picture of
+up to 2.5 megapixels is looked at whole, a larger one shrunk to at most 5 megapixels and looked at in tiles, and
+once more as a whole, for letters too large for a tile.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcoder.model import Box, DetectorUse
+from transcoder.vision import opencv, weights
+from transcoder.vision.weights import ModelUnavailable
+from transcoder.vision.wording import edit_distance_ratio, looks_like_plate, normalise
+
+__all__ = ["TextLine", "TextReader", "corners", "edit_distance_ratio", "looks_like_plate", "normalise"]
+
+Picture = NDArray[np.uint8]
+"""Blue, green, red, of shape (height, width, 3)."""
+Point = tuple[float, float]
+"""x and y in pixels."""
+Quad = tuple[Point, Point, Point, Point]
+"""Corners of a line of text: top left, top right, bottom right, bottom left, as one reads it."""
+
+PACKAGE = "rapidocr"
+DETECTION_FILE = "PP-OCRv6_det_small.onnx"
+READING_FILE = "PP-OCRv6_rec_small.onnx"
+TURNING_FILE = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"  # never run, but named, so that nothing can be downloaded
+
+WHOLE_PIXELS = 2_500_000  # a 1080p frame is looked at as it is
+MOST_PIXELS = 5_000_000  # in tiles, about 4 s: a plate 60 px wide in a 12 MP photo is still found
+TILE_SIDE, TILE_OVERLAP = 1280, 160  # the overlap is longer than most plates of a shrunk photo
+COARSE_SIDE = 1280
+COARSE_HEIGHT = 40  # lines at least this high when the whole is looked at are better found there than in tiles
+# Letters of 7 px, as 320 x 240 cameras burn them in, are found only when enlarged: of four frames of such a camera
+# the clock was found in none at 1, in three at 1.5, and no better at 2 or 3. Larger pictures gain nothing.
+SMALL_SIDE, ENLARGED = 480, 1.5
+MOST_LINES = 150  # read in one picture: the best placed ones; a page of print must not take a minute
+SMALLEST_SIDE = 8  # no letter can be told in a picture smaller than this
+_GRID = 32  # the detector takes multiples of this
+_LONGEST = 40.0  # a place this many times as wide as high; longer ones are squeezed, for the reader's memory
+_SAME_PLACE = 0.5
+_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLine:
+    """One line of text, in the pixels of the picture it was found in."""
+
+    box: Box
+    quad: Quad
+    text: str
+    confidence: float
+    """Of the reading, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A line that was found and not read yet."""
+
+    quad: Quad
+    box: Box
+    score: float
+    rank: int
+    """0: found as it should be; 1: small in the view of the whole, so its corners are coarse; 2: cut by a tile."""
+
+
+class TextReader:
+    """Finds and reads text. Nothing is downloaded, nothing is logged.
+
+    :raises ModelUnavailable: where a package or a file of weights is missing or does not load.
+    """
+
+    def __init__(self) -> None:
+        self._cv2 = opencv.load()
+        try:
+            from rapidocr import RapidOCR
+        except ImportError as problem:
+            raise ModelUnavailable(f"the package {PACKAGE} does not load: {opencv.one_line(problem)}") from None
+        paths = {
+            part: weights.find(PACKAGE, name)
+            for part, name in (("Det", DETECTION_FILE), ("Rec", READING_FILE), ("Cls", TURNING_FILE))
+        }
+        parameters: dict[str, Any] = {
+            "Global.log_level": "critical",
+            # Sizes are decided here: the package would enlarge a strip of 2000 x 10 pixels to 147,200 x 736.
+            "Global.use_preprocess_img": False,
+            "Global.use_vertical_padding": False,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 1 << 20,
+            "EngineConfig.onnxruntime.intra_op_num_threads": min(_THREADS, os.cpu_count() or 1),
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+        parameters |= {f"{part}.model_path": str(path) for part, path in paths.items()}
+        self._lock = threading.Lock()  # the engine keeps what it is asked to do between two steps
+        try:
+            self._engine: Any = RapidOCR(params=parameters)
+            blank = np.zeros((64, 64, 3), np.uint8)
+            self._boxes(blank)
+            self._read_one(blank)
+        except Exception as problem:  # noqa: BLE001 - its parts fail in their own ways; all mean "not here"
+            raise ModelUnavailable(f"text reading does not load: {opencv.one_line(problem)}") from None
+        self._use = DetectorUse(
+            name="PP-OCRv6 small",
+            package=PACKAGE,
+            version=weights.version_of(PACKAGE),
+            weights_sha256={paths[part].name: weights.sha256_of(paths[part]) for part in ("Det", "Rec")},
+            parameters={"whole_pixels": WHOLE_PIXELS, "most_pixels": MOST_PIXELS, "most_lines": MOST_LINES},
+        )
+
+    @property
+    def use(self) -> DetectorUse:
+        """What reads, and with which weights."""
+        return self._use
+
+    def find(self, picture: Picture) -> list[TextLine]:
+        """Lines of text of a picture, surest reading first; places where nothing could be read are left out.
+
+        :param picture: uint8, shape (height, width, 3), blue first.
+        :returns: boxes and corners in the picture's own pixels; boxes lie inside it.
+        """
+        places = self._places(picture)
+        readings = self.read(picture, [place.quad for place in places])
+        lines = [
+            TextLine(box=place.box, quad=place.quad, text=text, confidence=confidence)
+            for place, (text, confidence) in zip(places, readings, strict=True)
+            if text
+        ]
+        return sorted(lines, key=lambda line: (-line.confidence, line.box.y, line.box.x))
+
+    def read(self, picture: Picture, places: Sequence[Quad | Box]) -> list[tuple[str, float]]:
+        """Read fixed places, without looking for text: the same place in two pictures can be compared.
+
+        Each place is read by itself, so its reading does not depend on what else is read.
+
+        :param picture: uint8, shape (height, width, 3), blue first.
+        :param places: corners, or upright boxes; what is much higher than wide is read turned by 90 degrees.
+        :returns: text and confidence from 0 to 1 for each place; ("", 0.0) where nothing could be read.
+        """
+        readings = []
+        for place in places:
+            crop = self._crop(picture, corners(place) if isinstance(place, Box) else place)
+            readings.append(self._read_one(crop) if crop is not None else ("", 0.0))
+        return readings
+
+    def _places(self, picture: Picture) -> list[_Candidate]:
+        height, width = picture.shape[:2]
+        if min(height, width) < SMALLEST_SIDE:
+            return []
+        candidates: list[_Candidate] = []
+        scale = ENLARGED if max(height, width) <= SMALL_SIDE else 1.0
+        if height * width > WHOLE_PIXELS:
+            whole = self._resized(picture, COARSE_SIDE / max(height, width))
+            candidates += self._look(whole, Box(0, 0, whole.shape[1], whole.shape[0]), picture.shape, COARSE_HEIGHT)
+            scale = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
+        looked_at = self._resized(picture, scale)
+        for tile in _tiles(looked_at.shape[1], looked_at.shape[0]):
+            candidates += self._look(looked_at, tile, picture.shape, 0)
+        return _distinct(candidates)[:MOST_LINES]
+
+    def _look(self, seen: Picture, tile: Box, shape: tuple[int, ...], least: int) -> Iterator[_Candidate]:
+        """Lines in one tile of what is seen of a picture of ``shape``, in that picture's pixels.
+
+        :param least: height of a line in pixels of ``seen`` from which its corners are to be trusted.
+        """
+        height, width = seen.shape[:2]
+        factor = np.array([shape[1] / width, shape[0] / height])
+        # Distances from the tile's sides count only where the picture goes on behind them.
+        goes_on = np.array([tile.x > 0, tile.y > 0, tile.right < width, tile.bottom < height])
+        far = np.array([tile.width, tile.height]) - 1
+        for points, score in self._boxes(seen[tile.y : tile.bottom, tile.x : tile.right]):
+            room = np.concatenate([points.min(axis=0), far - points.max(axis=0)])
+            rank = 2 if (goes_on & (room < 3)).any() else int(_height(points) < least)
+            quad = (points + np.array([tile.x, tile.y])) * factor
+            low, high = np.floor(quad.min(axis=0)).astype(int), np.ceil(quad.max(axis=0)).astype(int)
+            box = Box(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+            inside = box.inside(shape[1], shape[0])
+            if inside is not None:
+                a, b, c, d = ((float(x), float(y)) for x, y in quad)
+                yield _Candidate((a, b, c, d), inside, score, rank)
+
+    def _boxes(self, part: Picture) -> list[tuple[NDArray[np.float64], float]]:
+        """Corners (4, 2) and score of every line in a part, which is padded to what the detector takes."""
+        height, width = part.shape[:2]
+        below, beside = -height % _GRID, -width % _GRID
+        # Rounding the size instead, as the package does, would stretch the picture.
+        padded = self._cv2.copyMakeBorder(part, 0, below, 0, beside, self._cv2.BORDER_REPLICATE)
+        with self._lock:
+            found = self._engine(padded, use_det=True, use_cls=False, use_rec=False)
+        if found.boxes is None:
+            return []
+        inside = np.array([width, height], dtype=np.float64)
+        pairs = zip(found.boxes, found.scores, strict=True)
+        return [(np.minimum(np.asarray(points, np.float64), inside), float(score)) for points, score in pairs]
+
+    def _crop(self, picture: Picture, quad: Quad) -> Picture | None:
+        """The place as an upright picture, as PP-OCR cuts it; beyond the picture its edge is repeated."""
+        points = np.array(quad, dtype=np.float32)
+        if not np.isfinite(points).all() or min(picture.shape[:2]) < 1:
+            return None
+        wide = max(np.linalg.norm(points[0] - points[1]), np.linalg.norm(points[2] - points[3]))
+        high = max(np.linalg.norm(points[0] - points[3]), np.linalg.norm(points[1] - points[2]))
+        width, height = int(wide), int(high)
+        if min(width, height) < 2 or max(width, height) > 4 * max(picture.shape[:2]):
+            return None
+        target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+        matrix = self._cv2.getPerspectiveTransform(points, target)
+        crop: Picture = self._cv2.warpPerspective(
+            picture, matrix, (width, height), flags=self._cv2.INTER_CUBIC, borderMode=self._cv2.BORDER_REPLICATE
+        )
+        if height >= 1.5 * width:
+            crop = np.rot90(crop)
+        if crop.shape[1] > _LONGEST * crop.shape[0]:
+            size = (int(_LONGEST * crop.shape[0]), crop.shape[0])
+            crop = self._cv2.resize(crop, size, interpolation=self._cv2.INTER_AREA)
+        return np.ascontiguousarray(crop)
+
+    def _read_one(self, crop: Picture) -> tuple[str, float]:
+        with self._lock:
+            found = self._engine(crop, use_det=False, use_cls=False, use_rec=True)
+        if not found.txts:
+            return "", 0.0
+        text = str(found.txts[0]).strip()
+        return (text, min(1.0, float(found.scores[0]))) if text else ("", 0.0)
+
+    def _resized(self, picture: Picture, scale: float) -> Picture:
+        if scale == 1:
+            return picture
+        height, width = picture.shape[:2]
+        size = (max(SMALLEST_SIDE, round(width * scale)), max(SMALLEST_SIDE, round(height * scale)))
+        how = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_CUBIC
+        resized: Picture = self._cv2.resize(picture, size, interpolation=how)
+        return resized
+
+
+def corners(box: Box) -> Quad:
+    """The corners of an upright box."""
+    left, top, right, bottom = float(box.x), float(box.y), float(box.right), float(box.bottom)
+    return (left, top), (right, top), (right, bottom), (left, bottom)
+
+
+def _height(points: NDArray[np.float64]) -> float:
+    """Height of a line's letters: the shorter of its sides."""
+    return float(min(np.linalg.norm(points[0] - points[3]), np.linalg.norm(points[0] - points[1])))
+
+
+def _tiles(width: int, height: int) -> Iterator[Box]:
+    """Parts that cover a picture and overlap; one where it is small enough."""
+    if width * height <= WHOLE_PIXELS:
+        yield Box(0, 0, width, height)
+        return
+    for top, side_y in _spans(height):
+        for left, side_x in _spans(width):
+            yield Box(left, top, side_x, side_y)
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Start and length of equal parts no longer than a tile."""
+    count = 1 if length <= TILE_SIDE else math.ceil((length - TILE_OVERLAP) / (TILE_SIDE - TILE_OVERLAP))
+    side = min(length, math.ceil((length + (count - 1) * TILE_OVERLAP) / count))
+    starts = [round(number * (length - side) / max(1, count - 1)) for number in range(count)]
+    return [(start, side) for start in starts]
+
+
+def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
+    """Best first, without those that another tile or the view of the whole has better."""
+    kept: list[_Candidate] = []
+    for place in sorted(candidates, key=lambda place: (place.rank, -place.score, place.box.y, place.box.x)):
+        smaller = (min(place.box.area, other.box.area) for other in kept)
+        shared = (place.box.overlap(other.box) for other in kept)
+        if all(part <= _SAME_PLACE * area for part, area in zip(shared, smaller, strict=True)):
+            kept.append(place)
+    return kept
