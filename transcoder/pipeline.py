@@ -115,7 +115,7 @@ def transcode(request: Request, services: Services) -> Delivery:
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
 
 
-REGIONS_SHARE = 0.2
+REGIONS_SHARE = 0.15
 """At most this share of the cap may go into one certificate's record of regions."""
 
 
@@ -169,7 +169,10 @@ class _Studio:
             found = find_in_video(job.source.path, job.source.video, drawn, job.tick)
         else:
             found = find_in_still(job.source.path, drawn)
-        self._job = replace(job, regions=packing.fit(found, max_bytes=int(job.cap_bytes * REGIONS_SHARE)))
+        media = job.source.video or job.source.still
+        assert media is not None
+        room = int(job.cap_bytes * REGIONS_SHARE)
+        self._job = replace(job, regions=packing.fit(found, max_bytes=room, size=(media.width, media.height)))
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         name = spec.rung.encoder

@@ -36,7 +36,8 @@ def describe(
     listed = _most_telling(found.regions, results)[:room]
     counts = {str(kind): sum(region.kind is kind for region in found.regions) for kind in found.kinds()}
     return {
-        "detectors": [_detector(use) for use in (*found.detectors, *checked.uses)],
+        # A model that finds and checks is named once.
+        "detectors": [_detector(use) for use in {use.name: use for use in (*found.detectors, *checked.uses)}.values()],
         "warnings": [*found.warnings, *checked.warnings],
         "counts": counts,
         "tasks": summary(checked.checks),

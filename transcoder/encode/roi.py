@@ -13,18 +13,18 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import av.filter
 import av.video.frame
+import numpy as np
 
 from transcoder.model import Box, Region, RegionKind, Value
+from transcoder.model.blocks import blocks_of, grid_of, rectangles
 
-GRID_PX = 16
-"""Macroblocks: a region that ends inside one takes the whole block, so boxes are laid on this grid at once."""
-PAD_PX = 8
-WINDOW_S = Fraction(1, 3)
-MAX_BOXES = 24
-"""More rectangles than this are merged away, smallest weight first: each one is a filter in the graph."""
+WINDOW_S = Fraction(1, 5)
+MAX_BOXES = 96
+"""Rectangles of one kind; each is a filter in the graph. What takes more is covered a little more coarsely."""
 
 
 Offsets = Mapping[RegionKind, float]
@@ -74,7 +74,6 @@ class Weights:
         start_pts: int,
     ) -> None:
         self._regions = [region for region in regions if offsets.get(region.kind) and region.sightings]
-        self._order = list(RegionKind)
         self._offsets = offsets
         self._size = size
         self._window = max(1, round(WINDOW_S / time_base))
@@ -90,32 +89,35 @@ class Weights:
         return self._current
 
     def _over(self, first_pts: int) -> tuple[Weighted, ...]:
-        last_pts = first_pts + self._window
-        found: list[tuple[int, Weighted]] = []
-        for region in self._regions:
-            for box in _swept(region, first_pts, last_pts):
-                fitted = box.padded(PAD_PX).on_grid(GRID_PX).inside(*self._size)
-                if fitted is not None:
-                    rank = self._order.index(region.kind)
-                    found.append((rank, Weighted(fitted, self._offsets[region.kind])))
-        found.sort(key=lambda item: (item[0], -item[1].box.area))
-        return tuple(weighted for _, weighted in found[:MAX_BOXES])
+        taken = np.zeros(grid_of(self._size), dtype=np.bool_)
+        weighted: list[Weighted] = []
+        for kind in RegionKind:
+            boxes = [
+                box
+                for region in self._regions
+                if region.kind is kind
+                for box in _swept(region, first_pts, first_pts + self._window)
+            ]
+            if boxes:
+                blocks = blocks_of(boxes, self._size) & ~taken
+                taken |= blocks
+                found = rectangles(blocks, self._size, limit=MAX_BOXES) if blocks.any() else ()
+                weighted += [Weighted(box, self._offsets[kind]) for box in found]
+        return tuple(weighted)
 
 
 def _swept(region: Region, first_pts: int, last_pts: int) -> tuple[Box, ...]:
-    """What the region's boxes pass over within a window: they move in straight lines between sightings."""
+    """What the region passes over within a window: areas join, a single box moves in a straight line."""
     trail = region.sightings
     start, end = max(first_pts, trail[0].pts), min(last_pts, trail[-1].pts)
     if start > end:
         return ()
     low = bisect_right(trail, start, key=lambda sighting: sighting.pts)
     high = bisect_right(trail, end, key=lambda sighting: sighting.pts)
-    boxes = list(region.at(start))
-    for moment in [*(sighting.boxes for sighting in trail[low:high]), region.at(end)]:
-        if len(moment) != len(boxes):
-            boxes = [*boxes, *moment]
-        else:
-            boxes = [a.union(b) for a, b in zip(boxes, moment, strict=True)]
+    moments = [region.at(start), *(sighting.boxes for sighting in trail[low:high]), region.at(end)]
+    boxes: list[Box] = []
+    for before, after in pairwise(moments):
+        boxes += [before[0].union(after[0])] if len(before) == len(after) == 1 else [*before, *after]
     return tuple(dict.fromkeys(boxes))
 
 

@@ -27,6 +27,8 @@ READABLE = 0.6
 """Confidence of the source's own reading below which there was nothing to lose."""
 TEXT_TOLERANCE = 0.1
 """Share of signs that may differ in a line of text. A plate must read the same: one sign is another car."""
+_LOOK_ALIKES = str.maketrans("OI", "01")
+"""Signs that many plates draw alike, so that a reader's choice between them says little about the picture."""
 FACE_SAME, FACE_WEAKENED = 0.90, 0.75
 """Cosine similarity: at least the first is the same face, at least the second a weaker one. Two people come to
 0.2 at most, so even "different" rarely means that somebody else appears: the likeness is lost."""
@@ -64,8 +66,8 @@ def check_text(
 ) -> TaskResult:
     """Read the same place in source and output.
 
-    An upright box around a slanted line reads badly; where the source's does, the line is looked for inside it,
-    in the source, and its corners are used for both.
+    In a box, the line is looked for first, in the source, and its corners are used for both: a box with room
+    around the line, or around a slanted one, reads less steadily ("ERK-101AO", a piece of the frame before it).
 
     :param before: the source, uint8, shape (height, width, 3), blue first.
     :param after: the same moment of the output, same shape.
@@ -74,12 +76,9 @@ def check_text(
     :raises ValueError: where shapes differ.
     """
     _same_shape(before, after)
+    if isinstance(place, Box):
+        place = _line_inside(reader, before, place) or place
     read, confidence = reader.read(before, [place])[0]
-    if isinstance(place, Box) and not _readable(read, confidence):
-        quad = _line_inside(reader, before, place)
-        if quad is not None:
-            place = quad
-            read, confidence = reader.read(before, [place])[0]
     if not _readable(read, confidence):
         return compare_readings(kind, read, confidence, "", 0.0)
     return compare_readings(kind, read, confidence, *reader.read(after, [place])[0])
@@ -99,17 +98,21 @@ def compare_readings(
             similarity=0.0,
             detail=f"not readable in the source (confidence {confidence_before:.2f})",
         )
-    distance = edit_distance_ratio(normalise(before), normalise(after))
-    same = distance <= (0.0 if kind is RegionKind.PLATE else TEXT_TOLERANCE)
-    if same:
+    plain_before, plain_after = normalise(before), normalise(after)
+    distance = edit_distance_ratio(plain_before, plain_after)
+    outcome = TaskOutcome.DIFFERENT
+    if distance <= (0.0 if kind is RegionKind.PLATE else TEXT_TOLERANCE):
+        outcome = TaskOutcome.SAME
         detail = f"reads the same (confidence {confidence_before:.2f} before, {confidence_after:.2f} after)"
-    elif normalise(after):
+    elif plain_before.translate(_LOOK_ALIKES) == plain_after.translate(_LOOK_ALIKES):
+        outcome, detail = TaskOutcome.WEAKENED, "differs only between O and 0 or I and 1"
+    elif plain_after:
         detail = f"{distance:.0%} of the signs read differently"
     else:
         detail = "not readable any more"
     return TaskResult(
         kind=kind,
-        outcome=TaskOutcome.SAME if same else TaskOutcome.DIFFERENT,
+        outcome=outcome,
         similarity=1.0 - distance,
         before=before,
         after=after,
@@ -169,18 +172,19 @@ def _around(box: Box, picture: Picture) -> Box | None:
 
 
 def _line_inside(reader: TextReader, picture: Picture, box: Box) -> Quad | None:
-    """Corners of the line read best in and around a box."""
+    """Corners of the readable line that fills most of a box; None where there is none."""
     height, width = picture.shape[:2]
     around = box.padded(max(8, box.height // 2)).inside(width, height)
     if around is None:
         return None
     part = np.ascontiguousarray(picture[around.y : around.bottom, around.x : around.right])
     wanted = Box(box.x - around.x, box.y - around.y, box.width, box.height)
-    for line in reader.find(part):
-        if 2 * line.box.overlap(wanted) >= line.box.area and _readable(line.text, line.confidence):
-            a, b, c, d = ((x + around.x, y + around.y) for x, y in line.quad)
-            return a, b, c, d
-    return None
+    lines = [line for line in reader.find(part) if _readable(line.text, line.confidence)]
+    line = max(lines, key=lambda line: line.box.overlap(wanted), default=None)
+    if line is None or 2 * line.box.overlap(wanted) < line.box.area:
+        return None
+    a, b, c, d = ((x + around.x, y + around.y) for x, y in line.quad)
+    return a, b, c, d
 
 
 def _readable(text: str, confidence: float) -> bool:

@@ -85,7 +85,8 @@ class Sighting:
 class Region:
     """One thing worth keeping, followed over time.
 
-    Between two sightings its boxes move in a straight line; before the first and after the last it is absent.
+    Between two sightings a single box moves in a straight line, and an area of several holds still until the
+    next; before the first sighting and after the last the region is absent.
     """
 
     id: str
@@ -106,10 +107,10 @@ class Region:
         if position == len(trail) or before.pts == pts:
             return before.boxes
         after = trail[position]
-        if len(before.boxes) != len(after.boxes):
+        if len(before.boxes) != 1 or len(after.boxes) != 1:
             return before.boxes
         share = (pts - before.pts) / (after.pts - before.pts)
-        return tuple(_between(a, b, share) for a, b in zip(before.boxes, after.boxes, strict=True))
+        return (_between(before.boxes[0], after.boxes[0], share),)
 
 
 def _between(a: Box, b: Box, share: float) -> Box:

@@ -11,15 +11,14 @@ from typing import Any, NoReturn
 import cv2
 import jsonschema
 import numpy as np
-from numpy.typing import NDArray
 
 from transcoder import resources
 from transcoder.errors import UsageError
 from transcoder.model import Box, Region, RegionKind, Sighting, SourceInfo
+from transcoder.model.blocks import blocks_in, rectangles
 
 SCHEMA_NAME = "regions.schema.json"
-_GRID_PX = 16
-_MOST_BANDS = 12
+_MOST_PARTS = 24
 _MAX_FILE_BYTES = 1_000_000
 
 
@@ -90,35 +89,12 @@ def _span(path: Path, place: str, item: dict[str, Any], source: SourceInfo) -> t
 
 
 def cover(polygon: Sequence[Sequence[int]], size: tuple[int, int]) -> tuple[Box, ...]:
-    """Disjoint rectangles on the 16-pixel grid that cover a polygon: what encoders and scores can use.
+    """Disjoint rectangles on the macroblock grid that cover a polygon: what encoders and scores can use.
 
     :param polygon: corners as (x, y).
     :param size: width and height of the picture.
     """
     corners = np.array([(min(x, size[0]), min(y, size[1])) for x, y in polygon], dtype=np.int32)
-    mask = np.zeros((size[1], size[0]), np.uint8)
-    cv2.fillPoly(mask, [corners], 255)
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return ()
-    top, bottom = int(rows[0]) // _GRID_PX * _GRID_PX, int(rows[-1]) + 1
-    blocks = -(-(bottom - top) // _GRID_PX)
-    band = -(-blocks // _MOST_BANDS) * _GRID_PX
-    boxes: list[Box] = []
-    for y in range(top, bottom, band):
-        height = min(band, -(-(bottom - y) // _GRID_PX) * _GRID_PX)
-        touched = np.asarray(mask[y : y + height].any(axis=0))
-        for left, right in _runs(touched):
-            x = left // _GRID_PX * _GRID_PX
-            box = Box(x, y, -(-(right - x) // _GRID_PX) * _GRID_PX, height)
-            # Runs that share a block of the grid become one: the rectangles stay disjoint.
-            if boxes and boxes[-1].y == y and boxes[-1].right > box.x:
-                box = boxes.pop().union(box)
-            boxes.append(box)
-    return tuple(fitted for fitted in (box.inside(*size) for box in boxes) if fitted is not None)
-
-
-def _runs(touched: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last-plus-one index of each run of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], touched.view(np.int8), [0]))))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    pixels = np.zeros((size[1], size[0]), np.uint8)
+    cv2.fillPoly(pixels, [corners], 255)
+    return rectangles(blocks_in(pixels), size, limit=_MOST_PARTS)

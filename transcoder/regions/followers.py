@@ -116,7 +116,7 @@ class MotionFollower:
 
     def saw(self, pts: int, movement: Movement) -> None:
         """Take the next sample."""
-        self._ended += self._tracker.update(pts, [Spot(pts, box) for box in movement.boxes])
+        self._ended += self._tracker.update(pts, [Spot(pts, thing.box, parts=thing.parts) for thing in movement.things])
 
     @property
     def moving(self) -> list[Track]:

@@ -6,12 +6,14 @@ subtraction", ICPR 2004, as OpenCV's MOG2. It needs no weights, so it is there e
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from transcoder.model import Box, DetectorUse
+from transcoder.model.blocks import BLOCK_PX, grid_of, rectangles
 from transcoder.vision.weights import version_of
 
 Grey = cv2.typing.MatLike
@@ -31,6 +33,12 @@ _BACKGROUND_AGE = 5
 """Samples for which a copy of the background is good enough to compare exposures with."""
 _SMALLEST_SHARE = 0.0006
 """Boxes below this share of the picture are leaves, noise and insects."""
+_MARGIN_PX = 3
+"""Around what moves, in the small picture: its outline is found no better than that."""
+_CELL_PX, _CELLS = 4, BLOCK_PX // 4
+_TOUCHED = 0.1
+"""A block counts where this share of it moves."""
+_MOST_PARTS = 12
 GLOBAL_SHARE = 0.6
 """Where more than this moves, the camera or the light did: that says nothing about where the evidence is."""
 _CUT_DIFFERENCE = 28.0
@@ -38,12 +46,25 @@ _CUT_DIFFERENCE = 28.0
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
-    """One sample: boxes of what moves, whether the whole picture changed, whether the scene was cut."""
+class Moving:
+    """One thing that moves: the box around it, and the blocks it touches as rectangles."""
 
-    boxes: tuple[Box, ...]
+    box: Box
+    parts: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One sample: what moves, whether the whole picture changed, whether the scene was cut."""
+
+    things: tuple[Moving, ...]
     everywhere: bool
     cut: bool
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes around all things."""
+        return [thing.box for thing in self.things]
 
 
 def small_size(width: int, height: int) -> tuple[int, int]:
@@ -68,7 +89,8 @@ class MotionGate:
         self._since = 0
         # Gaps inside a person (a coat like the wall behind) close; single pixels go.
         self._opening = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-        self._closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
+        self._closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+        self._margin = np.ones((2 * _MARGIN_PX + 1, 2 * _MARGIN_PX + 1), np.uint8)
 
     @property
     def use(self) -> DetectorUse:
@@ -110,7 +132,7 @@ class MotionGate:
         foreground = cv2.morphologyEx(foreground, cv2.MORPH_CLOSE, self._closing)
         if float(np.count_nonzero(foreground)) > GLOBAL_SHARE * foreground.size:
             return Movement((), everywhere=True, cut=False)
-        return Movement(self._boxes(foreground), everywhere=False, cut=False)
+        return Movement(self._things(foreground), everywhere=False, cut=False)
 
     def _exposed_alike(self, small: Grey) -> Grey:
         """The picture with the camera's automatic exposure taken out: its median gain against the background.
@@ -131,30 +153,44 @@ class MotionGate:
         gain = float(np.median(then[usable] / np.maximum(now[usable], 1.0)))
         return cv2.convertScaleAbs(small, alpha=min(max(gain, 0.5), 2.0))
 
-    def _boxes(self, foreground: Grey) -> tuple[Box, ...]:
-        count, _, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
-        scale_x, scale_y = self._size[0] / self._small[0], self._size[1] / self._small[1]
-        boxes = []
-        for x, y, width, height, area in stats[1:count].tolist():
-            if area < _SMALLEST_SHARE * foreground.size:
-                continue
-            left, top = int(x * scale_x), int(y * scale_y)
-            right, bottom = int(np.ceil((x + width) * scale_x)), int(np.ceil((y + height) * scale_y))
-            box = Box(left, top, right - left, bottom - top).inside(*self._size)
-            if box is not None:
-                boxes.append(box)
-        return tuple(sorted(merge(boxes), key=lambda box: (-box.area, box.x, box.y)))
+    def _things(self, foreground: Grey) -> tuple[Moving, ...]:
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+        least = _SMALLEST_SHARE * foreground.size
+        found = {
+            number: Box(x, y, width, height)
+            for number, (x, y, width, height, area) in enumerate(stats[:count].tolist())
+            if number and area >= least
+        }
+        things = [self._thing(labels, group) for group in joined(found)]
+        return tuple(sorted(things, key=lambda thing: (-thing.box.area, thing.box.x, thing.box.y)))
+
+    def _thing(self, labels: Grey, group: Sequence[int]) -> Moving:
+        """The blocks that some components touch, and the box around them."""
+        width, height = self._size
+        mask = cv2.dilate(np.isin(labels, group).astype(np.uint8), self._margin)
+        cells = cv2.resize(mask * 255, (-(-width // _CELL_PX), -(-height // _CELL_PX)), interpolation=cv2.INTER_AREA)
+        rows, columns = grid_of(self._size)
+        padded = np.zeros((rows * _CELLS, columns * _CELLS), np.float32)
+        padded[: cells.shape[0], : cells.shape[1]] = cells
+        share = padded.reshape(rows, _CELLS, columns, _CELLS).mean(axis=(1, 3))
+        blocks = share > _TOUCHED * 255
+        if not blocks.any():
+            blocks = share == share.max()
+        parts = rectangles(blocks, self._size, limit=_MOST_PARTS)
+        box = parts[0]
+        for part in parts[1:]:
+            box = box.union(part)
+        return Moving(box, parts)
 
 
-def merge(boxes: list[Box]) -> list[Box]:
-    """Join boxes that overlap by more than a third of the smaller one: one thing, not two."""
-    merged: list[Box] = []
-    for candidate in sorted(boxes, key=lambda item: -item.area):
-        box = candidate
-        for index, other in enumerate(merged):
-            if box.overlap(other) * 3 > min(box.area, other.area):
-                merged[index] = other.union(box)
+def joined(boxes: Mapping[int, Box]) -> list[list[int]]:
+    """Groups of boxes that overlap by more than a third of the smaller one: one thing, not two."""
+    groups: list[tuple[Box, list[int]]] = []
+    for number, candidate in sorted(boxes.items(), key=lambda item: (-item[1].area, item[0])):
+        for index, (around, members) in enumerate(groups):
+            if candidate.overlap(around) * 3 > min(candidate.area, around.area):
+                groups[index] = (around.union(candidate), [*members, number])
                 break
         else:
-            merged.append(box)
-    return merged
+            groups.append((candidate, [number]))
+    return [members for _, members in groups]

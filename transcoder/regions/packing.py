@@ -10,16 +10,16 @@ import base64
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transcoder.model import Box, Region, RegionKind, RegionSet, Sighting
+from transcoder.model.blocks import blocks_of, rectangles
 from transcoder.regions.tracks import thinned
 
 ENCODING = (
     "base64(zlib(json [[id, kind, found_by, note, key, [[ticks since the last, x, y, width, height, ...], ...]]]))"
 )
-_COARSEST_PX = 96
 _MAX_UNPACKED = 64_000_000
 
 
@@ -76,15 +76,18 @@ def _sighting(pts: int, numbers: list[int]) -> Sighting:
     return Sighting(pts, tuple(boxes))
 
 
-def fit(found: RegionSet, *, max_bytes: int) -> RegionSet:
+def fit(found: RegionSet, *, max_bytes: int, size: tuple[int, int]) -> RegionSet:
     """The same regions within ``max_bytes`` of packed text: coarser tracks first, then fewer small ones.
 
     The strongest kinds are last to go, and a warning says how many went.
+
+    :param size: width and height of the picture.
     """
-    regions, tolerance = found.regions, 12
-    while len(pack(regions)) > max_bytes and tolerance <= _COARSEST_PX:
-        regions = tuple(replace(r, sightings=thinned(r.sightings, tolerance_px=tolerance)) for r in found.regions)
-        tolerance *= 2
+    regions = found.regions
+    for level in _COARSER:
+        if len(pack(regions)) <= max_bytes:
+            break
+        regions = tuple(replace(r, sightings=_coarser(r.sightings, level, size)) for r in found.regions)
     order = list(RegionKind)
     ranked = sorted(
         regions, key=lambda r: (r.found_by != "drawn", order.index(r.kind), -sum(b.area for b in r.key.boxes))
@@ -97,3 +100,30 @@ def fit(found: RegionSet, *, max_bytes: int) -> RegionSet:
     chosen = {region.id for region in ranked[:kept]}
     warning = f"{len(regions) - kept} small regions were left out: the certificate has no room for them"
     return replace(found, regions=tuple(r for r in regions if r.id in chosen), warnings=(*found.warnings, warning))
+
+
+def _coarser(sightings: Sequence[Sighting], level: _Level, size: tuple[int, int]) -> tuple[Sighting, ...]:
+    """Areas joined over several sightings and cut into fewer rectangles; straight lines with more tolerance."""
+    joined: list[Sighting] = []
+    group = level.joined if any(len(item.boxes) > 1 for item in sightings) else 1
+    for first in range(0, len(sightings), group):
+        members = sightings[first : first + group]
+        boxes = tuple(dict.fromkeys(box for item in members for box in item.boxes))
+        if len(boxes) > 1:
+            boxes = rectangles(blocks_of(boxes, size), size, limit=level.parts)
+        joined.append(Sighting(members[0].pts, boxes))
+    if joined[-1].pts < sightings[-1].pts:  # the region must not end earlier than it did
+        joined.append(Sighting(sightings[-1].pts, joined[-1].boxes))
+    return thinned(joined, tolerance_px=level.tolerance_px)
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One step of coarsening."""
+
+    joined: int
+    parts: int
+    tolerance_px: int
+
+
+_COARSER = (_Level(1, 6, 12), _Level(2, 4, 16), _Level(4, 3, 24), _Level(8, 1, 48), _Level(32, 1, 96))

@@ -19,6 +19,8 @@ _RIDE_S = Fraction(3, 2)
 _SMALLEST_READ_PX = 64
 _GROWN = 1.5
 """A moving thing is read again once its area has grown by this factor."""
+_STILL = 0.12
+"""What stands still is found within this share of its own size from look to look."""
 _PAD_PX = 4
 
 
@@ -47,7 +49,7 @@ class TextFollower:
         self._whole, self._crop = Due(clock.ticks(min(every, _AGAIN_S))), Due(clock.ticks(every))
         self._every = clock.ticks(every)
         self._looks: list[int] = []
-        self._standing = {kind: Tracker(max_gap=1 << 60, reach=0.35) for kind in (RegionKind.PLATE, RegionKind.TEXT)}
+        self._standing = {kind: Tracker(max_gap=1 << 60, reach=_STILL) for kind in (RegionKind.PLATE, RegionKind.TEXT)}
         self._riders: list[_Rider] = []
         self._read_area: dict[int, int] = {}
 
@@ -107,11 +109,17 @@ class TextFollower:
         return [region for region in regions if region is not None]
 
     def _still(self, kind: RegionKind, track: Track, span: tuple[int, int]) -> Region | None:
-        """An overlay or a sign: there until the next look that missed it, and before from the look before."""
+        """An overlay or a sign: there until the next look that missed it, and before from the look before.
+
+        What one look of several saw may be on something that moves unnoticed: it is kept for a moment only.
+        """
         looks = self._looks
         first, last = looks.index(track.spots[0].pts), looks.index(track.last.pts)
         start = span[0] if first == 0 else looks[first - 1] + 1
         end = span[1] if last == len(looks) - 1 else looks[last + 1] - 1
+        if len(track.spots) == 1 and len(looks) > 1:
+            moment = self._clock.ticks(_AGAIN_S / 2)
+            start, end = max(start, track.last.pts - moment), min(end, track.last.pts + moment)
         # One box for all its time: what stands still should not tremble with its detector.
         best = max(track.spots, key=lambda spot: (spot.confidence, -spot.pts))
         joined = best.box

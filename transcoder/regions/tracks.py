@@ -27,6 +27,8 @@ class Spot:
     box: Box
     confidence: float = 1.0
     note: str = ""
+    parts: tuple[Box, ...] = ()
+    """Its exact area as disjoint rectangles, where that is known: less than the box."""
 
     @property
     def worth(self) -> float:
@@ -141,11 +143,11 @@ def as_region(
     :param hold: ticks by which the region lasts before its first and after its last sighting.
     :param span: first and last timestamp of the scene.
     """
-    boxes = ((spot, spot.box.padded(pad_px).inside(*size)) for spot in spots)
+    boxes = ((spot, spot.box.padded(0 if spot.parts else pad_px).inside(*size)) for spot in spots)
     inside = [(spot, box) for spot, box in boxes if box is not None]
     if not inside:
         return None
-    sightings = [Sighting(spot.pts, (box,)) for spot, box in inside]
+    sightings = [Sighting(spot.pts, spot.parts or (box,)) for spot, box in inside]
     first, last = sightings[0], sightings[-1]
     start, end = max(span[0], first.pts - hold), min(span[1], last.pts + hold)
     if start < first.pts:
@@ -177,15 +179,13 @@ def thinned(sightings: Sequence[Sighting], *, tolerance_px: int = TOLERANCE_PX) 
 
 
 def _straight(first: Sighting, between: Sequence[Sighting], last: Sighting, tolerance_px: int) -> bool:
-    if len(first.boxes) != len(last.boxes):
-        return False
+    if any(len(moment.boxes) != 1 for moment in (first, last, *between)):
+        return all(item.boxes == first.boxes for item in between)  # areas hold still, see Region.at
+    a, c = first.boxes[0], last.boxes[0]
     for item in between:
-        if len(item.boxes) != len(first.boxes):
-            return False
+        b = item.boxes[0]
         share = (item.pts - first.pts) / max(1, last.pts - first.pts)
-        for a, b, c in zip(first.boxes, item.boxes, last.boxes, strict=True):
-            for start, seen, end in ((a.x, b.x, c.x), (a.y, b.y, c.y), (a.right, b.right, c.right),
-                                     (a.bottom, b.bottom, c.bottom)):  # fmt: skip
-                if abs(start + (end - start) * share - seen) > tolerance_px:
-                    return False
+        sides = ((a.x, b.x, c.x), (a.y, b.y, c.y), (a.right, b.right, c.right), (a.bottom, b.bottom, c.bottom))
+        if any(abs(start + (end - start) * share - seen) > tolerance_px for start, seen, end in sides):
+            return False
     return True

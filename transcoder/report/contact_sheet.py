@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -15,7 +16,8 @@ from transcoder.report.tracks import KINDS
 
 _COLUMNS, _CELL = 5, (232, 200)
 _OVERVIEW_WIDTH = _COLUMNS * _CELL[0]
-_CAPTION = 40
+_OVERVIEW_HEIGHT = 900
+_CAPTION = 42
 COLOURS = {
     "face": (255, 64, 64),
     "plate": (255, 214, 10),
@@ -35,7 +37,9 @@ def draw(overview: Image.Image, at: Sequence[tuple[Region, Sequence[tuple[int, i
     :param views: regions at their key moments.
     :param regions: all of them, for the line of text.
     """
-    scale = min(1.0, _OVERVIEW_WIDTH / overview.width)
+    order = list(KINDS)
+    views = sorted(views, key=lambda view: (order.index(str(view.region.kind)), view.region.key.pts))
+    scale = min(_OVERVIEW_WIDTH / overview.width, _OVERVIEW_HEIGHT / overview.height)
     size = max(1, round(overview.width * scale)), max(1, round(overview.height * scale))
     rows = -(-len(views) // _COLUMNS)
     sheet = Image.new("RGB", (_OVERVIEW_WIDTH, size[1] + _CAPTION + rows * (_CELL[1] + _CAPTION)), (24, 28, 34))
@@ -85,8 +89,9 @@ def _cell(
     span = f"{clock(first)} to {clock(last)}" if last > first else ""
     line = f"{view.region.id} {KINDS[str(view.region.kind)]}"
     pen.text((corner[0] + 6, corner[1] + _CELL[1]), line, fill=colour, font=font)
-    note = view.region.note[:22]
-    # The built-in font has Latin letters only; a reading in another script is in the JSON.
-    pen.text((corner[0] + 6, corner[1] + _CELL[1] + 17),
-             f"{span} {note}".strip().encode("latin-1", "replace").decode("latin-1"),
-             fill=(200, 206, 214), font=font)  # fmt: skip
+    # The built-in font has plain Latin letters only; a reading in another script is in the JSON.
+    note = unicodedata.normalize("NFKD", view.region.note).encode("ascii", "ignore").decode("ascii")
+    words = f"{span} {note}".strip()
+    while words and pen.textlength(words, font=font) > _CELL[0] - 10:
+        words = words[:-1]
+    pen.text((corner[0] + 6, corner[1] + _CELL[1] + 18), words, fill=(200, 206, 214), font=font)

@@ -1,0 +1,87 @@
+"""Areas of any shape as rectangles on the macroblock grid: what encoders take and scores can be summed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transcoder.model.region import Box
+
+BLOCK_PX = 16
+"""Macroblocks: a region that ends inside one takes the whole block."""
+
+BlockMask = NDArray[np.bool_]
+"""Shape (rows, columns) of blocks; the last ones may reach beyond the picture."""
+
+
+def grid_of(size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of blocks that cover a picture of (width, height)."""
+    return -(-size[1] // BLOCK_PX), -(-size[0] // BLOCK_PX)
+
+
+def blocks_of(boxes: Iterable[Box], size: tuple[int, int]) -> BlockMask:
+    """Every block that a box touches."""
+    mask = np.zeros(grid_of(size), dtype=np.bool_)
+    for box in boxes:
+        fitted = box.inside(*size)
+        if fitted is not None:
+            mask[
+                fitted.y // BLOCK_PX : -(-fitted.bottom // BLOCK_PX),
+                fitted.x // BLOCK_PX : -(-fitted.right // BLOCK_PX),
+            ] = True
+    return mask
+
+
+def blocks_in(pixels: NDArray[np.bool_] | NDArray[np.uint8]) -> BlockMask:
+    """Every block with a non-zero pixel in it; ``pixels`` has the picture's shape (height, width)."""
+    rows, columns = grid_of((pixels.shape[1], pixels.shape[0]))
+    padded = np.zeros((rows * BLOCK_PX, columns * BLOCK_PX), dtype=np.bool_)
+    padded[: pixels.shape[0], : pixels.shape[1]] = pixels != 0
+    return np.asarray(padded.reshape(rows, BLOCK_PX, columns, BLOCK_PX).any(axis=(1, 3)))
+
+
+def rectangles(mask: BlockMask, size: tuple[int, int], *, limit: int) -> tuple[Box, ...]:
+    """Disjoint rectangles that cover a mask of blocks: exactly where ``limit`` of them do, else the little more
+    that joining costs.
+
+    :param size: width and height of the picture, which the rectangles are held inside.
+    """
+    boxes = _exact(mask)
+    while len(boxes) > limit:
+        # Joined rectangles may overlap others, so the mask is cut anew: that also swallows what they cover.
+        joined = _with_cheapest_join(boxes)
+        widened = blocks_of(joined, (mask.shape[1] * BLOCK_PX, mask.shape[0] * BLOCK_PX))
+        anew = _exact(widened)
+        boxes = anew if len(anew) < len(boxes) else joined
+    fitted = (box.inside(*size) for box in boxes)
+    return tuple(box for box in fitted if box is not None)
+
+
+def _exact(mask: BlockMask) -> list[Box]:
+    """Runs of each row; equal ones of neighbouring rows are one rectangle."""
+    open_runs: dict[tuple[int, int], int] = {}
+    boxes: list[Box] = []
+    for row in range(len(mask) + 1):
+        runs = set(_runs(mask[row])) if row < len(mask) else set()
+        for run in sorted(run for run in open_runs if run not in runs):
+            top = open_runs.pop(run)
+            boxes.append(Box(run[0] * BLOCK_PX, top * BLOCK_PX, (run[1] - run[0]) * BLOCK_PX, (row - top) * BLOCK_PX))
+        for run in runs:
+            open_runs.setdefault(run, row)
+    return boxes
+
+
+def _runs(row: BlockMask) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], row, [False])).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _with_cheapest_join(boxes: list[Box]) -> list[Box]:
+    """One rectangle fewer: the two whose union adds least."""
+    pairs = ((boxes[i].union(boxes[j]).area - boxes[i].area - boxes[j].area, i, j)
+             for i in range(len(boxes)) for j in range(i + 1, len(boxes)))  # fmt: skip
+    _, i, j = min(pairs)
+    rest = [box for number, box in enumerate(boxes) if number not in (i, j)]
+    return [*rest, boxes[i].union(boxes[j])]
