@@ -111,7 +111,9 @@ class Delivery:
         if self.fidelity is not None:
             fidelity = {"frames": self.fidelity.frames}
             for score in self.fidelity.scores:
-                key = f"{score.metric}_{score.plane}" if score.region == "frame" else f"{score.metric}_{score.region}"
+                place = "" if score.region == "frame" else f"_{score.region}"
+                plane = "" if place and score.plane == "y" else f"_{score.plane}"
+                key = f"{score.metric}{place}{plane}"
                 fidelity[key] = {
                     "mean": round(score.mean, 6),
                     "p1": round(score.p1, 6),

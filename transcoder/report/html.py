@@ -135,7 +135,7 @@ def _page(
         meaning=meaning,
         pictures=shown,
         chart=chart,
-        tracks=tracks,
+        tracks=[card for card in tracks if card.worth_showing],
         tasks=overview(predicate),
         scores=_scores(predicate),
         lost=[fate for fate in predicate["fates"] if fate["fate"] != "kept"],
@@ -192,6 +192,8 @@ def _scores(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     rows = []
     for score in fidelity["scores"]:
+        if score["plane"] != "y" and score["region"] != "frame":
+            continue  # chroma of regions is in the certificate; a page of it helps nobody
         gated = score["metric"] == "ssim" and score["plane"] == "y"
         floor = predicate["profile"]["floors"].get(score["region"]) if gated else None
         name = _FLOOR_NAMES.get(score["region"], score["region"])

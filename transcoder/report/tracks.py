@@ -59,6 +59,11 @@ class Card:
     part: bool
     """True where the pictures show a part only: native pixels of a large region."""
 
+    @property
+    def worth_showing(self) -> bool:
+        """Something to look at, a task result, or a person's mark: the many small movements are in the certificate."""
+        return self.pair is not None or bool(self.task) or bool(self.note)
+
 
 def cards(
     predicate: Mapping[str, Any],

@@ -1,0 +1,28 @@
+"""The choice under a cap and floors: pure, with the encoder and the metrics handed in as a probe.
+
+Two questions are kept apart. *Filling*: which knob value gives the largest file at or under the cap? That
+needs sizes only, so nothing is measured on the way. *Accepting*: does that file meet every floor? The first
+rung, least harm first, whose filled file does is the winner.
+"""
+
+from __future__ import annotations
+
+from transcoder.search.choice import choose, describe_missed, errors_of, missed_floors
+from transcoder.search.enlarging import SmallestCap, smallest_cap
+from transcoder.search.filling import FILL_AIM, FILL_GOAL, MAX_ENCODES, Filled, Probe, fill, propose
+
+__all__ = [
+    "FILL_AIM",
+    "FILL_GOAL",
+    "MAX_ENCODES",
+    "Filled",
+    "Probe",
+    "SmallestCap",
+    "choose",
+    "describe_missed",
+    "errors_of",
+    "fill",
+    "missed_floors",
+    "propose",
+    "smallest_cap",
+]

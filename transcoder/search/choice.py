@@ -1,0 +1,128 @@
+"""Accepting: the first rung, least harm first, whose filled file meets every floor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from transcoder.encode import balance
+from transcoder.errors import EncodeError
+from transcoder.model import Attempt, Choice, Encoded, EncodeSpec, Fidelity, Rung
+from transcoder.search.filling import Filled, Probe, fill
+
+_SECOND_AIM = 0.985
+"""Where an encode with moved bits aims: it is not corrected, so it must not miss."""
+
+
+def missed_floors(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Floors not met, as region class -> (worst 1 % reached, floor). Classes that were not measured do not count."""
+    missed = {}
+    for score in fidelity.scores:
+        floor = floors.get(score.region)
+        if score.metric == "ssim" and score.plane == "y" and floor is not None and score.p1 < floor:
+            missed[score.region] = (score.p1, floor)
+    return missed
+
+
+def describe_missed(missed: Mapping[str, tuple[float, float]]) -> str:
+    """Missed floors in words: ``frame 0.871 is below its floor 0.900``."""
+    return "; ".join(f"{name} {got:.3f} is below its floor {floor:.3f}" for name, (got, floor) in missed.items())
+
+
+def errors_of(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, float]:
+    """Each class's worst 1 % as (1 - reached) / (1 - floor): 1 or less where its floor is met."""
+    return {
+        score.region: (1 - score.p1) / max(1 - floors[score.region], 1e-6)
+        for score in fidelity.scores
+        if score.metric == "ssim" and score.plane == "y" and score.region in floors
+    }
+
+
+def choose(
+    rungs: Sequence[Rung],
+    cap_bytes: int,
+    floors: Mapping[str, float],
+    probe: Probe,
+    *,
+    accept_degraded: bool,
+    before: Sequence[Attempt] = (),
+) -> Choice:
+    """Try the rungs in order and take the first that fits the cap and meets the floors.
+
+    Where a rung misses floors while other classes have margin, bits are moved once (``balance.rebalance``): at
+    most one extra full encode.
+
+    :param floors: region class -> worst 1 % that must be reached.
+    :param accept_degraded: take the best file under the cap even where it misses a floor (an accountable
+        override); it wins only after every rung has failed honestly.
+    :param before: attempts at gentler rungs, which the choice's trail begins with.
+    """
+    attempts = list(before)
+    nearest: tuple[float, Attempt, Encoded] | None = None
+    for rung in rungs:
+        for tried in _try_rung(rung, cap_bytes, floors, probe):
+            attempt, encoded = tried
+            attempts.append(attempt)
+            if encoded is None:
+                continue
+            if not attempt.rejected_for:
+                return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts))
+            shortfall = max(floor - got for got, floor in attempt.missed.values())
+            if nearest is None or shortfall < nearest[0]:
+                nearest = (shortfall, attempt, encoded)
+    if nearest is None:
+        return Choice(winner=None, encoded=None, attempts=tuple(attempts))
+    _, attempt, encoded = nearest
+    if accept_degraded:
+        return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts), degraded=True)
+    return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=(attempt, encoded))
+
+
+def _try_rung(
+    rung: Rung, cap_bytes: int, floors: Mapping[str, float], probe: Probe
+) -> Iterator[tuple[Attempt, Encoded | None]]:
+    """One attempt, or two where bits were moved; each with its file where that is under the cap."""
+    max_encodes: int | None = None
+    while True:
+        try:
+            filled = fill(rung, cap_bytes, probe, max_encodes=max_encodes)
+        except EncodeError as error:
+            yield (
+                Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1),
+                None,
+            )
+            return
+        encoded = filled.encoded
+        if not filled.fits:
+            yield (
+                _attempt(filled, None, f"the smallest file is {encoded.bytes} bytes, over the cap of {cap_bytes}"),
+                None,
+            )
+            return
+        if encoded.lossless_proof is not None:
+            yield _attempt(filled, None, ""), encoded
+            return
+        fidelity = probe.measure(encoded)
+        missed = missed_floors(fidelity, floors)
+        yield _attempt(filled, fidelity, describe_missed(missed), missed), encoded
+        other = balance.rebalance(rung, errors_of(fidelity, floors)) if missed and max_encodes is None else None
+        if other is None or other.knob is None or filled.spec.knob_value is None:
+            return
+        start = filled.spec.knob_value * cap_bytes * _SECOND_AIM / encoded.bytes
+        rung, max_encodes = replace(other, knob=replace(other.knob, start=start)), 1
+
+
+def _attempt(
+    filled: Filled,
+    fidelity: Fidelity | None,
+    reason: str,
+    missed: Mapping[str, tuple[float, float]] | None = None,
+) -> Attempt:
+    return Attempt(
+        spec=filled.spec,
+        bytes=filled.encoded.bytes,
+        fidelity=fidelity,
+        rejected_for=reason,
+        missed=missed or {},
+        encodes=filled.encodes,
+    )
