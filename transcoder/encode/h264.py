@@ -23,7 +23,7 @@ OFFSETS: roi.Offsets = {
     RegionKind.VEHICLE: -0.1,
     RegionKind.MOTION: -0.1,
 }
-X264_PARAMETERS = "psy=0:aq-mode=2:keyint=600:qpmin=10"
+X264_PARAMETERS = "psy=0:aq-mode=2:qcomp=0.7:no-dct-decimate=1:trellis=2:keyint=600:qpmin=10"
 
 
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:

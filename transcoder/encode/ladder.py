@@ -207,7 +207,17 @@ def _lossless_encoder(source: SourceInfo, formats: tuple[str, ...]) -> tuple[str
     return None
 
 
-def _lossy_rungs(source: SourceInfo, name: str) -> Iterator[Rung]:
+CHROMA_KINDS = frozenset((RegionKind.FACE, RegionKind.PLATE, RegionKind.TEXT, RegionKind.PERSON))
+"""Regions whose colour is evidence: full chroma is worth a little luma wherever the floors allow it."""
+_FULL_CHROMA_QUALITY = 90
+"""Without such a region, 4:4:4 pays from this JPEG quality on; below, its bits are missed in luma (study_stills.md)."""
+
+
+def _lossy_rungs(source: SourceInfo, name: str, kinds: Collection[RegionKind] | None = None) -> Iterator[Rung]:
+    """Full chroma first, where the source has it.
+
+    :param kinds: what was found in the picture; None where nobody looked, which counts as if all were there.
+    """
     still = source.still
     assert still is not None
     samplings: tuple[str | None, ...] = (None,)
@@ -216,17 +226,19 @@ def _lossy_rungs(source: SourceInfo, name: str) -> Iterator[Rung]:
         samplings = ("4:2:0",) if still.subsampling == "4:2:0" else ("4:4:4", "4:2:0")
     if name == "png":
         return
+    colour_is_evidence = kinds is None or not CHROMA_KINDS.isdisjoint(kinds)
     for sampling in samplings:
         settings: dict[str, Value] = {"format": name}
         if sampling:
             settings["subsampling"] = sampling
         if name == "avif" and sampling is None:
             settings["subsampling"] = "4:0:0" if still.mode == "L" else "4:2:0"
+        low = _FULL_CHROMA_QUALITY if (name, sampling) == ("jpeg", "4:4:4") and not colour_is_evidence else 5
         yield Rung(
             name=RungName.RE_ENCODE,
             encoder=name,
             extension=_EXTENSIONS.get(name, name),
             settings=settings,
-            knob=Knob(name="quality", low=5, high=100, start=75, integer=True, proportional=False),
+            knob=Knob(name="quality", low=low, high=100, start=max(75, low), integer=True, proportional=False),
             fates=fates.still(source, lossless=False),
         )

@@ -30,7 +30,7 @@ YUNET_FILE = "face_detection_yunet_2023mar_int8bq.onnx"
 SFACE_FILE = "face_recognition_sface_2021dec_int8bq.onnx"
 
 # Over 149 pictures of the corpus, every detection from 0.85 up was a face but one (a copper pan, 0.85); all true
-# faces of 16 px and more, turned away or in the dark, score at least 0.70 at some scale; three more things that
+# faces of 16 px and more, turned away or in the dark, score at least 0.70 at some scale; two more things that
 # are no face (another pan, a dog) lie between, and below 0.70 come bricks, keys and clouds. A false face costs
 # a few bits, a missed one costs the evidence: so the low end.
 CONFIDENCE = 0.7
