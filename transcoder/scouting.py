@@ -10,7 +10,7 @@ from PIL import Image
 
 from transcoder.certificate.statement import describe_source
 from transcoder.media import stills
-from transcoder.media.reader import read_frames
+from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics.areas import View, Viewer
 from transcoder.model import Region, RegionSet, SourceInfo
 from transcoder.regions.find import Tick, find_in_still, find_in_video
@@ -61,14 +61,23 @@ def _video_pictures(source: SourceInfo, found: RegionSet) -> tuple[Image.Image, 
     busiest = max(moments, key=lambda pts: sum(bool(region.at(pts)) for region in found.regions), default=None)
     viewer = Viewer(found.regions, (track.width, track.height))
     overview: tuple[Image.Image, int] | None = None
+    last: TimedFrame | None = None
     for timed in read_frames(source.path, track):
+        last = timed
         wanted = overview is None and (busiest is None or timed.pts >= busiest)
         if wanted or viewer.due(timed.pts):
-            picture: Image.Image = timed.frame.to_image()  # type: ignore[no-untyped-call]
+            picture = _rgb(timed)
             viewer.take(timed.pts, float(timed.pts * track.time_base), picture, picture)
             overview = (picture, timed.pts) if wanted else overview
-    assert overview is not None
+    if overview is None:  # what a person marked may lie between the last frame's beginning and its end
+        assert last is not None
+        overview = (_rgb(last), last.pts)
     return overview[0], overview[1], viewer.views
+
+
+def _rgb(timed: TimedFrame) -> Image.Image:
+    picture: Image.Image = timed.frame.to_image()  # type: ignore[no-untyped-call]
+    return picture
 
 
 def _document(source: SourceInfo, found: RegionSet, time_base: Fraction) -> dict[str, object]:

@@ -119,7 +119,10 @@ def _video_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collecti
         yield RungName.RE_ENCODE, f"the index of {video.frames} frames alone is over the cap of {cap} bytes"
         return
     pixel_format = fates.pixel_format_for(video, profile)
-    for codec in profile.video.codecs:
+    layout = frames.layout_of(pixel_format)
+    deep = layout is not None and layout.bit_depth > 8
+    # In the profile's order, but hardly any player takes H.264 with more than 8 bits: then it comes last.
+    for codec in sorted(profile.video.codecs, key=lambda name: deep and name == "h264"):
         settings: dict[str, Value] = {
             "container": profile.video.containers[0],
             "preset": profile.video.preset,
@@ -208,13 +211,15 @@ def _lossless_encoder(source: SourceInfo, formats: tuple[str, ...]) -> tuple[str
 
 
 CHROMA_KINDS = frozenset((RegionKind.FACE, RegionKind.PLATE, RegionKind.TEXT, RegionKind.PERSON))
-"""Regions whose colour is evidence: full chroma is worth a little luma wherever the floors allow it."""
-_FULL_CHROMA_QUALITY = 90
-"""Without such a region, 4:4:4 pays from this JPEG quality on; below, its bits are missed in luma (study_stills.md)."""
+"""Regions whose colour is evidence: full chroma is worth a little luma there."""
+_FULL_CHROMA_FROM = {True: 45, False: 90}
+"""The lowest JPEG quality of the 4:4:4 rung, with and without such a region (results/study_stills.md, "all, by the
+quality that 4:4:4 reaches"). From 90 on it costs no luma. Below, it costs 0.005 to 0.01 of SSIM; down to 45 colour in
+the regions gains more than that, further down less."""
 
 
 def _lossy_rungs(source: SourceInfo, name: str, kinds: Collection[RegionKind] | None = None) -> Iterator[Rung]:
-    """Full chroma first, where the source has it.
+    """Full chroma first, where the source has it and the cap has room for it: else the rung is over the cap.
 
     :param kinds: what was found in the picture; None where nobody looked, which counts as if all were there.
     """
@@ -233,7 +238,7 @@ def _lossy_rungs(source: SourceInfo, name: str, kinds: Collection[RegionKind] | 
             settings["subsampling"] = sampling
         if name == "avif" and sampling is None:
             settings["subsampling"] = "4:0:0" if still.mode == "L" else "4:2:0"
-        low = _FULL_CHROMA_QUALITY if (name, sampling) == ("jpeg", "4:4:4") and not colour_is_evidence else 5
+        low = _FULL_CHROMA_FROM[colour_is_evidence] if (name, sampling) == ("jpeg", "4:4:4") else 5
         yield Rung(
             name=RungName.RE_ENCODE,
             encoder=name,

@@ -50,11 +50,7 @@ def rectangles(mask: BlockMask, size: tuple[int, int], *, limit: int) -> tuple[B
     """
     boxes = _exact(mask)
     while len(boxes) > limit:
-        # Joined rectangles may overlap others, so the mask is cut anew: that also swallows what they cover.
-        joined = _with_cheapest_join(boxes)
-        widened = blocks_of(joined, (mask.shape[1] * BLOCK_PX, mask.shape[0] * BLOCK_PX))
-        anew = _exact(widened)
-        boxes = anew if len(anew) < len(boxes) else joined
+        boxes = _with_cheapest_join(boxes)
     fitted = (box.inside(*size) for box in boxes)
     return tuple(box for box in fitted if box is not None)
 
@@ -79,9 +75,17 @@ def _runs(row: BlockMask) -> list[tuple[int, int]]:
 
 
 def _with_cheapest_join(boxes: list[Box]) -> list[Box]:
-    """One rectangle fewer: the two whose union adds least."""
-    pairs = ((boxes[i].union(boxes[j]).area - boxes[i].area - boxes[j].area, i, j)
-             for i in range(len(boxes)) for j in range(i + 1, len(boxes)))  # fmt: skip
+    """At least one rectangle fewer: the two whose union adds least, and whatever that union reaches into."""
+    pairs = (
+        (boxes[i].union(boxes[j]).area - boxes[i].area - boxes[j].area, i, j)
+        for i in range(len(boxes))
+        for j in range(i + 1, len(boxes))
+    )
     _, i, j = min(pairs)
+    joined = boxes[i].union(boxes[j])
     rest = [box for number, box in enumerate(boxes) if number not in (i, j)]
-    return [*rest, boxes[i].union(boxes[j])]
+    while any(box.overlap(joined) for box in rest):
+        for box in rest:
+            joined = joined.union(box) if box.overlap(joined) else joined
+        rest = [box for box in rest if not box.overlap(joined)]
+    return [*rest, joined]

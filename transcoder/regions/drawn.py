@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +31,9 @@ def load(path: Path, source: SourceInfo) -> tuple[Region, ...]:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             _fail(path, "is larger than any list of regions")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair can be neither packed nor signed
     except OSError as error:
         _fail(path, f"cannot be read: {error.strerror}")
     except (ValueError, RecursionError):
@@ -41,6 +44,17 @@ def load(path: Path, source: SourceInfo) -> tuple[Region, ...]:
         where = ".".join(str(part) for part in fault.absolute_path) or "document"
         _fail(path, f"{where}: {fault.message[:160]}")
     return tuple(_region(path, number, item, source) for number, item in enumerate(document["regions"]))
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value
 
 
 def _fail(path: Path, problem: str) -> NoReturn:
@@ -57,7 +71,7 @@ def _region(path: Path, number: int, item: dict[str, Any], source: SourceInfo) -
     media = source.video or source.still
     assert media is not None
     size = media.width, media.height
-    boxes = (Box(*item["box"]),) if "box" in item else cover(item["polygon"], size)
+    boxes = (Box(*map(int, item["box"])),) if "box" in item else cover(item["polygon"], size)
     fitted = tuple(box for box in (given.inside(*size) for given in boxes) if box is not None)
     if not fitted:
         _fail(path, f"{place}: lies outside the picture of {size[0]}x{size[1]} pixels")
@@ -94,7 +108,7 @@ def cover(polygon: Sequence[Sequence[int]], size: tuple[int, int]) -> tuple[Box,
     :param polygon: corners as (x, y).
     :param size: width and height of the picture.
     """
-    corners = np.array([(min(x, size[0]), min(y, size[1])) for x, y in polygon], dtype=np.int32)
+    corners = np.array(polygon, dtype=np.int32)
     pixels = np.zeros((size[1], size[0]), np.uint8)
     cv2.fillPoly(pixels, [corners], 255)
     return rectangles(blocks_in(pixels), size, limit=_MOST_PARTS)

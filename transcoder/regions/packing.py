@@ -49,7 +49,7 @@ def unpack(packed: str) -> tuple[Region, ...]:
     try:
         raw = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), _MAX_UNPACKED)
         return tuple(_region(row) for row in json.loads(raw))
-    except (zlib.error, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (zlib.error, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
         raise ValueError(f"not packed regions: {error}") from None
 
 

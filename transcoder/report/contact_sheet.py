@@ -49,12 +49,7 @@ def draw(overview: Image.Image, at: Sequence[tuple[Region, Sequence[tuple[int, i
     for region, boxes in at:
         colour = COLOURS[str(region.kind)]
         for left, top, right, bottom in boxes:
-            corners = [
-                left * scale,
-                top * scale,
-                max(left * scale, right * scale - 1),
-                max(top * scale, bottom * scale - 1),
-            ]
+            corners = _scaled((left, top, right, bottom), scale)
             pen.rectangle(corners, outline=colour, width=2)
             pen.text((corners[0] + 3, corners[1] + 1), region.id, fill=colour, font=font, stroke_width=2,
                      stroke_fill=(0, 0, 0))  # fmt: skip
@@ -82,16 +77,23 @@ def _cell(
     scale = min((_CELL[0] - 8) / picture.width, (_CELL[1] - 4) / picture.height, 3.0)
     shown = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     colour = COLOURS[str(view.region.kind)]
-    box = [view.box.x * scale, view.box.y * scale, view.box.right * scale - 1, view.box.bottom * scale - 1]
-    ImageDraw.Draw(shown).rectangle(box, outline=colour, width=2)
+    box = (view.box.x, view.box.y, view.box.right, view.box.bottom)
+    ImageDraw.Draw(shown).rectangle(_scaled(box, scale), outline=colour, width=2)
     sheet.paste(shown, (corner[0] + 4, corner[1] + 2))
     first, last = (float(s.pts * time_base) for s in (view.region.sightings[0], view.region.sightings[-1]))
     span = f"{clock(first)} to {clock(last)}" if last > first else ""
     line = f"{view.region.id} {KINDS[str(view.region.kind)]}"
     pen.text((corner[0] + 6, corner[1] + _CELL[1]), line, fill=colour, font=font)
     # The built-in font has plain Latin letters only; a reading in another script is in the JSON.
-    note = unicodedata.normalize("NFKD", view.region.note).encode("ascii", "ignore").decode("ascii")
+    plain = unicodedata.normalize("NFKD", view.region.note).encode("ascii", "ignore").decode("ascii")
+    note = "".join(char if char.isprintable() else " " for char in plain)
     words = f"{span} {note}".strip()
     while words and pen.textlength(words, font=font) > _CELL[0] - 10:
         words = words[:-1]
     pen.text((corner[0] + 6, corner[1] + _CELL[1] + 18), words, fill=(200, 206, 214), font=font)
+
+
+def _scaled(box: tuple[int, int, int, int], scale: float) -> list[float]:
+    """Corners of an outline; never inside out, however small the thing is drawn."""
+    left, top, right, bottom = (side * scale for side in box)
+    return [left, top, max(left, right - 1), max(top, bottom - 1)]

@@ -137,6 +137,8 @@ def _page(
         chart=chart,
         tracks=[card for card in tracks if card.worth_showing],
         tasks=overview(predicate),
+        warnings=predicate["regions"].get("warnings", []),
+        found=sum(predicate["regions"].get("counts", {}).values()),
         scores=_scores(predicate),
         lost=[fate for fate in predicate["fates"] if fate["fate"] != "kept"],
         kept=[fate for fate in predicate["fates"] if fate["fate"] == "kept"],
