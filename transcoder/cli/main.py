@@ -170,6 +170,8 @@ def inspect(
     from transcoder.certificate.statement import describe_source
     from transcoder.cli import render
 
+    if marked is not None and not regions:
+        raise UsageError("--marked belongs to --regions", code="usage")
     if not regions:
         info = run(source)
         if as_json:

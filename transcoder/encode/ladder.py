@@ -212,10 +212,10 @@ def _lossless_encoder(source: SourceInfo, formats: tuple[str, ...]) -> tuple[str
 
 CHROMA_KINDS = frozenset((RegionKind.FACE, RegionKind.PLATE, RegionKind.TEXT, RegionKind.PERSON))
 """Regions whose colour is evidence: full chroma is worth a little luma there."""
-_FULL_CHROMA_FROM = {True: 45, False: 90}
+_FULL_CHROMA_FROM = {True: 60, False: 90}
 """The lowest JPEG quality of the 4:4:4 rung, with and without such a region (results/study_stills.md, "all, by the
-quality that 4:4:4 reaches"). From 90 on it costs no luma. Below, it costs 0.005 to 0.01 of SSIM; down to 45 colour in
-the regions gains more than that, further down less."""
+quality that 4:4:4 reaches"). From 90 on it costs no luma. Below, it costs 0.004 to 0.006 of the regions' SSIM; down to
+60 their colour gains some four times that, further down hardly more than is lost."""
 
 
 def _lossy_rungs(source: SourceInfo, name: str, kinds: Collection[RegionKind] | None = None) -> Iterator[Rung]:

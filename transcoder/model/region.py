@@ -117,7 +117,8 @@ def _between(a: Box, b: Box, share: float) -> Box:
     def mix(first: int, last: int) -> int:
         return round(first + (last - first) * share)
 
-    return Box(mix(a.x, b.x), mix(a.y, b.y), mix(a.width, b.width), mix(a.height, b.height))
+    left, top = mix(a.x, b.x), mix(a.y, b.y)
+    return Box(left, top, mix(a.right, b.right) - left, mix(a.bottom, b.bottom) - top)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ amount of footage, never by a clock, so that the same source gives the same regi
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,9 +48,11 @@ class Detectors:
     def __init__(self, wanted: Sequence[str] | None = None) -> None:
         self.warnings: list[str] = []
         self._working: dict[str, RegionDetector] = {}
+        self._uses: list[DetectorUse] = []
         for name in DETECTORS if wanted is None else wanted:
             try:
                 self._working[name] = DETECTORS[name]()
+                self._uses.append(self._working[name].use)
             except ModelUnavailable as error:
                 if name not in OPTIONAL:
                     self.warnings.append(f"{name} were not looked for: {error}")
@@ -60,8 +64,8 @@ class Detectors:
 
     @property
     def uses(self) -> tuple[DetectorUse, ...]:
-        """For the certificate."""
-        return tuple(detector.use for detector in self._working.values())
+        """For the certificate; those that failed on the way as well, because they may have found something."""
+        return tuple(self._uses)
 
     def detect(self, name: str, picture: Picture, area: Box) -> list[Found]:
         """Run one detector on a part of a picture; boxes come back in the whole picture's pixels."""
@@ -91,10 +95,12 @@ def find_in_video(
     """
     detectors = Detectors(wanted)
     scout = Scout(track, detectors)
+    moments = array("q")
     for number, timed in enumerate(read_frames(source, track), start=1):
         scout.look(timed)
+        moments.append(timed.pts)
         tick("find", number, track.frames)
-    found = [*drawn, *_named(_largest(scout.finish()))]
+    found = [*(_from_frame(region, moments) for region in drawn), *_named(_largest(scout.finish()))]
     warnings = [*detectors.warnings, *scout.warnings]
     return RegionSet(regions=tuple(found), detectors=(scout.use, *detectors.uses), warnings=tuple(warnings))
 
@@ -119,6 +125,15 @@ def find_in_still(source: Path, drawn: Sequence[Region], *, wanted: Sequence[str
                 )
     found = [*drawn, *_named(_largest(regions))]
     return RegionSet(regions=tuple(found), detectors=detectors.uses, warnings=tuple(detectors.warnings))
+
+
+def _from_frame(region: Region, moments: Sequence[int]) -> Region:
+    """A marked region from the frame on display at its beginning: it may begin and end between two frames."""
+    first = region.sightings[0]
+    shown = moments[max(0, bisect_right(moments, first.pts) - 1)]
+    if shown >= first.pts:
+        return region
+    return replace(region, sightings=(replace(first, pts=shown), *region.sightings))
 
 
 def _largest(regions: Sequence[Region]) -> list[Region]:

@@ -25,7 +25,8 @@ _HISTORY = 300
 _BACKGROUND_RATIO = 0.5
 """Samples remembered, and the share of them after which what stands still counts as background.
 
-Five samples a second: a person who stops is followed for about 0.69 * 300 / 5 = 40 s; the library's own
+Five samples a second: a person who stops is followed for about 0.69 * 300 / 5 = 40 s once a minute of
+background is known, a third as long in the first seconds; the library's own
 defaults would drop them after three.
 """
 _VARIANCE_THRESHOLD = 24.0

@@ -107,11 +107,13 @@ def _coarser(sightings: Sequence[Sighting], level: _Level, size: tuple[int, int]
     joined: list[Sighting] = []
     group = level.joined if any(len(item.boxes) > 1 for item in sightings) else 1
     for first in range(0, len(sightings), group):
-        members = sightings[first : first + group]
+        # With what came before: a single box moves in a straight line to the next, and both ends of the line must
+        # cover what lies between them.
+        members = sightings[max(0, first - group) if group > 1 else first : first + group]
         boxes = tuple(dict.fromkeys(box for item in members for box in item.boxes))
         if len(boxes) > 1:
             boxes = rectangles(blocks_of(boxes, size), size, limit=level.parts)
-        joined.append(Sighting(members[0].pts, boxes))
+        joined.append(Sighting(sightings[first].pts, boxes))
     if joined[-1].pts < sightings[-1].pts:  # the region must not end earlier than it did
         joined.append(Sighting(sightings[-1].pts, joined[-1].boxes))
     return thinned(joined, tolerance_px=level.tolerance_px)

@@ -108,7 +108,7 @@ def _try_rung(
         other = balance.rebalance(rung, errors_of(fidelity, floors)) if missed and max_encodes is None else None
         if other is None or other.knob is None or filled.spec.knob_value is None:
             return
-        start = filled.spec.knob_value * cap_bytes * _SECOND_AIM / encoded.bytes
+        start = min(other.knob.high, filled.spec.knob_value * cap_bytes * _SECOND_AIM / encoded.bytes)
         rung, max_encodes = replace(other, knob=replace(other.knob, start=start)), 1
 
 
