@@ -58,6 +58,7 @@ _LIBRARIES = (
     "cryptography",
     "pyoxipng",
     "mozjpeg-lossless-optimization",
+    "pyvips-binary",
     "opencv-python-headless",
     "onnxruntime",
     "rapidocr",

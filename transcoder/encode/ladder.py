@@ -56,11 +56,13 @@ class Plan:
         return tuple(takewhile(lambda rung: rung.name is not RungName.RE_ENCODE, self.rungs))
 
 
-def plan_ladder(source: SourceInfo, profile: Profile, cap_bytes: int, kinds: Collection[RegionKind] = ()) -> Plan:
+def plan_ladder(
+    source: SourceInfo, profile: Profile, cap_bytes: int, kinds: Collection[RegionKind] | None = None
+) -> Plan:
     """The ladder for one source.
 
     :param cap_bytes: the largest file allowed on disk.
-    :param kinds: what was found in it; the lossy rungs are weighed by that.
+    :param kinds: what was found in it, by which the lossy rungs are weighed; None where nobody looked.
     """
     rungs: list[Rung] = []
     skipped: list[tuple[RungName, str]] = []
@@ -80,7 +82,9 @@ def plan_ladder(source: SourceInfo, profile: Profile, cap_bytes: int, kinds: Col
 Item = Rung | tuple[RungName, str]
 
 
-def _video_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collection[RegionKind]) -> Iterator[Item]:
+def _video_rungs(
+    source: SourceInfo, profile: Profile, cap: int, kinds: Collection[RegionKind] | None
+) -> Iterator[Item]:
     video = source.video
     assert video is not None
     container = _own_container(source)
@@ -127,7 +131,7 @@ def _video_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collecti
             "container": profile.video.containers[0],
             "preset": profile.video.preset,
             "pixel_format": pixel_format,
-            **roi.as_settings(OFFSETS.get(codec, {}), kinds),
+            **roi.as_settings(OFFSETS.get(codec, {}), kinds or ()),
         }
         yield Rung(
             name=RungName.RE_ENCODE,
@@ -167,7 +171,9 @@ def _fits(source: SourceInfo, container: str) -> bool:
     return all(track.codec in audio.IN_CONTAINER[container] for track in source.audio)
 
 
-def _still_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collection[RegionKind]) -> Iterator[Item]:
+def _still_rungs(
+    source: SourceInfo, profile: Profile, cap: int, kinds: Collection[RegionKind] | None
+) -> Iterator[Item]:
     still = source.still
     assert still is not None
     formats = profile.still.formats
@@ -194,7 +200,7 @@ def _still_rungs(source: SourceInfo, profile: Profile, cap: int, kinds: Collecti
             name=RungName.LOSSLESS, encoder=encoder, extension=extension, fates=fates.still(source, lossless=True)
         )
     for name in formats:
-        yield from _lossy_rungs(source, name)
+        yield from _lossy_rungs(source, name, kinds)
 
 
 def _lossless_encoder(source: SourceInfo, formats: tuple[str, ...]) -> tuple[str, str] | None:
@@ -244,6 +250,7 @@ def _lossy_rungs(source: SourceInfo, name: str, kinds: Collection[RegionKind] | 
             encoder=name,
             extension=_EXTENSIONS.get(name, name),
             settings=settings,
+            variant=sampling or "",
             knob=Knob(name="quality", low=low, high=100, start=max(75, low), integer=True, proportional=False),
             fates=fates.still(source, lossless=False),
         )

@@ -14,6 +14,8 @@ from transcoder.report import pictures
 from transcoder.report.charts import sparkline
 
 THUMB_PX = 176
+LINE_PX = 340
+"""Lines of text are long and low: all their signs must be seen."""
 KINDS = {
     "face": "Face",
     "plate": "Number plate",
@@ -122,16 +124,20 @@ def _chart(track: Mapping[str, Any], floor: float | None) -> Markup | None:
 
 
 def _pair(view: View, kind: str, shown: pictures.Presentation) -> tuple[pictures.Pair, bool]:
-    """Native pixels, at most ``THUMB_PX`` a side: of a person the upper part, where the face is, else the middle."""
+    """Native pixels, at most ``THUMB_PX`` a side (text ``LINE_PX`` wide).
+
+    Of a person the upper part is shown, where the face is, else the middle.
+    """
     x, y, width, height = view.box.x, view.box.y, view.box.width, view.box.height
     margin = 8
-    wide, high = min(THUMB_PX, width + 2 * margin), min(THUMB_PX, height + 2 * margin)
+    widest = LINE_PX if kind in ("plate", "text") else THUMB_PX
+    wide, high = min(widest, width + 2 * margin), min(THUMB_PX, height + 2 * margin)
     left = max(0, min(x + width // 2 - wide // 2, view.before.width - wide))
     middle = y + height // 2 - high // 2
     top = max(0, min(y - margin if kind == "person" else middle, view.before.height - high))
     area = (left, top, min(view.before.width, left + wide), min(view.before.height, top + high))
     turned = [shown.turn(image.convert("RGB").crop(area)) for image in (view.before, view.after)]
-    return pictures.pair(turned, 85), width > THUMB_PX or height > THUMB_PX
+    return pictures.pair(turned, 85), width > widest or height > THUMB_PX
 
 
 def overview(predicate: Mapping[str, Any]) -> Sequence[str]:
