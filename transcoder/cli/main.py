@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -16,7 +18,7 @@ from transcoder.errors import TranscodeError, UsageError
 from transcoder.version import __version__
 
 if TYPE_CHECKING:
-    from transcoder.model import CaseFields, Delivery, Override, ProgressCallback
+    from transcoder.model import CaseFields, Delivery, Override, Progress, ProgressCallback
 
 app = typer.Typer(
     name="transcoder",
@@ -108,7 +110,13 @@ def apply(
 
     def work(source: Path, callback: ProgressCallback) -> Delivery:
         return transcode(
-            source, profile=loaded, out=out, case=fields, override=override, progress=callback, regions=regions
+            source,
+            profile=loaded,
+            out=out,
+            case=fields,
+            override=override,
+            progress=_until_stopped(callback),
+            regions=regions,
         )
 
     codes = []
@@ -183,7 +191,7 @@ def inspect(
     from transcoder.cli.progress import listener
 
     with listener(progress.value) as shown:
-        result = inspect_regions(source, out=out, regions=marked, progress=shown)
+        result = inspect_regions(source, out=out, regions=marked, progress=_until_stopped(shown))
         shown.done(str(source))
     if as_json:
         print(result.document.read_text(encoding="utf-8"))
@@ -320,6 +328,11 @@ def run() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last line of defence
         code = _click_or_internal(error)
     sys.stdout.flush()
+    if code == exits.INTERRUPTED:
+        # An interruption that struck while a compiled module ran Python code leaves a mark in the interpreter, which
+        # would end it by the signal instead of by the code that was promised.
+        sys.stderr.flush()
+        os._exit(code)
     raise SystemExit(code)
 
 
@@ -340,10 +353,27 @@ def _fail(text: str, code: int) -> int:
 
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+_stop_asked = threading.Event()
+
+
+def _until_stopped(callback: ProgressCallback) -> ProgressCallback:
+    """The callback, which stops the work where the interruption itself got lost.
+
+    Raised inside a library that catches everything (configuration readers do), a KeyboardInterrupt becomes one more
+    error of that library, and nobody would stop.
+    """
+
+    def checked(event: Progress) -> None:
+        if _stop_asked.is_set():
+            raise KeyboardInterrupt
+        callback(event)
+
+    return checked
 
 
 def _stop(_signal: int, _frame: object) -> None:
     """Stop once, cleanly: an impatient second Ctrl-C must not interrupt the cleaning up."""
+    _stop_asked.set()
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -20,7 +20,7 @@ from transcoder.model import RegionKind, Value
 OFFSETS: roi.Offsets = {
     RegionKind.FACE: -0.2,
     RegionKind.PLATE: -0.2,
-    RegionKind.TEXT: -0.1,
+    RegionKind.TEXT: -0.2,
     RegionKind.PERSON: -0.12,
     RegionKind.VEHICLE: -0.12,
     RegionKind.MOTION: -0.12,

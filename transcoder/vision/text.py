@@ -86,7 +86,7 @@ class TextReader:
         self._cv2 = opencv.load()
         try:
             from rapidocr import RapidOCR
-        except ImportError as problem:
+        except Exception as problem:  # noqa: BLE001 - it reads its configuration while it is imported
             raise ModelUnavailable(f"the package {PACKAGE} does not load: {opencv.one_line(problem)}") from None
         paths = {
             part: weights.find(PACKAGE, name)
