@@ -16,7 +16,7 @@ from transcoder.regions.base import Found
 from transcoder.regions.motion import Movement
 from transcoder.regions.tracks import Spot, Track, Tracker, as_region
 
-FACES_EVERY_S = Fraction(1, 2)
+FACES_EVERY_S = Fraction(2, 3)
 WHOLE_EVERY_S = Fraction(5)
 """Faces are looked for in the whole picture this often: who sits still is not found by motion."""
 _HOLD_S = Fraction(1, 4)
