@@ -20,12 +20,16 @@ OFFSETS: roi.Offsets = {
 }
 X265_PARAMETERS = "psy-rd=0:psy-rdoq=0:aq-mode=1:keyint=600:qpmin=10"
 
+PRESETS = {"slow": "medium", "slower": "medium", "veryslow": "slow"}
+"""A profile's effort is meant in x264's terms: under the same name x265 takes four times as long and more."""
+
 
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:
     """x265's options for one pass; it takes its statistics file as a parameter, where a colon is a separator."""
     name = str(statistics).replace("\\", "/").replace(":", "\\:")
     parameters = f"{X265_PARAMETERS}:pass={number}:stats={name}:log-level=none:pools={THREADS}:frame-threads=2"
-    return {"preset": str(settings["preset"]), "x265-params": parameters}
+    preset = str(settings["preset"])
+    return {"preset": PRESETS.get(preset, preset), "x265-params": parameters}
 
 
 class Hevc(VideoReEncode):
