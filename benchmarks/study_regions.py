@@ -215,6 +215,12 @@ def _span(values: Sequence[float]) -> str:
     return f"{sum(values) / len(values):.3f} / {min(values):.3f}" if values else "–"
 
 
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    head = "# Evidence kept at equal bytes\n\n" + (__doc__ or "").split("\n\n", 2)[2].strip() + "\n\n"
+    path.write_text(head + table(rows), encoding="utf-8")
+    path.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; clips that are not there are skipped with a line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -236,14 +242,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 row = run_case(clip, cap, profile_name, static, models)
                 if row is not None:
                     rows.append(row)
+                    _write(options.out, rows)  # after each case: a long run that breaks has not run in vain
                     shown = f"left {left(row):.3f}" if "ours" in row else ""
                     print(f"{profile_name} {clip.name} {cap}: {row['verdict']} {row['encoder']} {shown} "
                           f"faces {_span(row['ours_faces'])} stock {_span(row['stock_faces'])} "
                           f"texts {sum(row['ours_texts'])}/{sum(row['stock_texts'])}/{len(row['ours_texts'])} "
                           f"wall {row['wall_s']} s, stock {row['stock_wall_s']} s", flush=True)  # fmt: skip
-    head = "# Evidence kept at equal bytes\n\n" + (__doc__ or "").split("\n\n", 2)[2].strip() + "\n\n"
-    options.out.write_text(head + table(rows), encoding="utf-8")
-    options.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return 0
 
 

@@ -167,7 +167,13 @@ def _started(samples: Path, out: Path) -> subprocess.Popen[bytes]:
         sys.executable, "-m", "transcoder", "apply", str(samples / "cctv_day.avi"), "--out", str(out),
         "--progress", "json",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        # Tests that run as a shell's background job ignore Ctrl-C, and their children would inherit it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if b'"phase": "encode"' in line:
