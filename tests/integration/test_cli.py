@@ -172,7 +172,7 @@ def _started(samples: Path, out: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         # Tests that run as a shell's background job ignore Ctrl-C, and their children would inherit it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert process.stderr is not None
     for line in process.stderr:
