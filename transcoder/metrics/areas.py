@@ -9,13 +9,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image
 
 from transcoder.metrics.series import Series
-from transcoder.metrics.ssim import FloatMap
 from transcoder.model import Box, Region, RegionKind, RegionScore, Score
+
+if TYPE_CHECKING:  # the kernel brings the compiler, and certificates and reports start without it
+    from transcoder.metrics.ssim import FloatMap
 
 MAX_VIEWS = 48
 MAX_MOTION_VIEWS = 16

@@ -16,12 +16,7 @@ _SECOND_AIM = 0.985
 
 def missed_floors(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """Floors not met, as region class -> (worst 1 % reached, floor). Classes that were not measured do not count."""
-    missed = {}
-    for score in fidelity.scores:
-        floor = floors.get(score.region)
-        if score.metric == "ssim" and score.plane == "y" and floor is not None and score.p1 < floor:
-            missed[score.region] = (score.p1, floor)
-    return missed
+    return {name: (got, floor) for name, got, floor in _gated(fidelity, floors) if got < floor}
 
 
 def describe_missed(missed: Mapping[str, tuple[float, float]]) -> str:
@@ -31,11 +26,14 @@ def describe_missed(missed: Mapping[str, tuple[float, float]]) -> str:
 
 def errors_of(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, float]:
     """Each class's worst 1 % as (1 - reached) / (1 - floor): 1 or less where its floor is met."""
-    return {
-        score.region: (1 - score.p1) / max(1 - floors[score.region], 1e-6)
-        for score in fidelity.scores
-        if score.metric == "ssim" and score.plane == "y" and score.region in floors
-    }
+    return {name: (1 - got) / max(1 - floor, 1e-6) for name, got, floor in _gated(fidelity, floors)}
+
+
+def _gated(fidelity: Fidelity, floors: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
+    """Region class, worst 1 % and floor of every score that a floor applies to."""
+    for score in fidelity.scores:
+        if score.metric == "ssim" and score.plane == "y" and score.region in floors:
+            yield score.region, score.p1, floors[score.region]
 
 
 def choose(
