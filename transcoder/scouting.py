@@ -84,16 +84,7 @@ def _document(source: SourceInfo, found: RegionSet, time_base: Fraction) -> dict
     """The JSON of ``inspect --regions``; docs/json-output.md describes it."""
     return {
         "source": describe_source(source),
-        "detectors": [
-            {
-                "name": use.name,
-                "package": use.package,
-                "version": use.version,
-                "weights_sha256": dict(use.weights_sha256),
-                "parameters": dict(use.parameters),
-            }
-            for use in found.detectors
-        ],
+        "detectors": [use.to_dict() for use in found.detectors],
         "warnings": list(found.warnings),
         "regions": [
             {

@@ -8,7 +8,8 @@ from typing import Any
 
 from transcoder.metrics import packing
 from transcoder.metrics.checks import Checked, TaskCheck, summary
-from transcoder.model import DetectorUse, Fidelity, Region, RegionKind, RegionScore, RegionSet
+from transcoder.model import Fidelity, Region, RegionKind, RegionScore, RegionSet
+from transcoder.model.region import around
 from transcoder.regions import packing as region_packing
 
 _TRACKS_SHARE = 0.1
@@ -37,7 +38,7 @@ def describe(
     counts = {str(kind): sum(region.kind is kind for region in found.regions) for kind in found.kinds()}
     return {
         # A model that finds and checks is named once.
-        "detectors": [_detector(use) for use in {use.name: use for use in (*found.detectors, *checked.uses)}.values()],
+        "detectors": [use.to_dict() for use in {use.name: use for use in (*found.detectors, *checked.uses)}.values()],
         "warnings": [*found.warnings, *checked.warnings],
         "counts": counts,
         "tasks": summary(checked.checks),
@@ -70,24 +71,10 @@ def _most_telling(regions: Sequence[Region], results: dict[str, TaskCheck]) -> l
     return sorted(regions, key=rank)
 
 
-def _detector(use: DetectorUse) -> dict[str, object]:
-    return {
-        "name": use.name,
-        "package": use.package,
-        "version": use.version,
-        "weights_sha256": dict(use.weights_sha256),
-        "parameters": {
-            key: round(value, 6) if isinstance(value, float) else value for key, value in use.parameters.items()
-        },
-    }
-
-
 def _track(
     region: Region, score: RegionScore | None, check: TaskCheck | None, time_base: Fraction
 ) -> dict[str, object]:
-    whole = region.key.boxes[0]
-    for box in region.key.boxes[1:]:
-        whole = whole.union(box)
+    whole = around(region.key.boxes)
     return {
         "id": region.id,
         "kind": str(region.kind),

@@ -15,6 +15,7 @@ from PIL import Image
 
 from transcoder.metrics.series import Series
 from transcoder.model import Box, Region, RegionKind, RegionScore, Score
+from transcoder.model.region import around
 
 if TYPE_CHECKING:  # the kernel brings the compiler, and certificates and reports start without it
     from transcoder.metrics.ssim import FloatMap
@@ -162,9 +163,7 @@ class Viewer:
         while self.due(pts):
             region = self._waiting.pop(0)
             boxes = (region.key.boxes if region.key.pts == pts else region.at(pts)) or region.key.boxes
-            whole = boxes[0]
-            for box in boxes[1:]:
-                whole = whole.union(box)
+            whole = around(boxes)
             area = whole.padded(max(16, max(whole.width, whole.height) // 2)).inside(*self._size)
             if area is None:
                 continue

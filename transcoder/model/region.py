@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import reduce
 
 from transcoder.model.value import Value
 
@@ -73,6 +74,11 @@ class Box:
         return Box(left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box around all of them, at least one."""
+    return reduce(Box.union, boxes)
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """Where a region was at one moment: ticks of the source's time base, and one or more disjoint boxes."""
@@ -131,6 +137,18 @@ class DetectorUse:
     weights_sha256: Mapping[str, str] = field(default_factory=dict)
     """File name -> sha256 of every file of weights."""
     parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON values, floats to six decimals."""
+        return {
+            "name": self.name,
+            "package": self.package,
+            "version": self.version,
+            "weights_sha256": dict(self.weights_sha256),
+            "parameters": {
+                key: round(value, 6) if isinstance(value, float) else value for key, value in self.parameters.items()
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Finding regions in a source: one decode, motion on every sample, and the dear detectors only where it pays.
 
-Motion gates them: a face is looked for where something moves, twice a second, and in the whole picture now
+Motion gates them: a face is looked for where something moves, three times in two seconds, and in the whole picture now
 and then; text is read at the start of a scene, again after a while (what stands still is an overlay or a
 sign, what does not is on something that moves), and on the largest things that move. How often is set by the
 amount of footage, never by a clock, so that the same source gives the same regions.

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from transcoder.model import Box, Region, RegionKind, VideoTrack
+from transcoder.model.region import around
 from transcoder.regions.base import Found
 from transcoder.regions.motion import Movement
 from transcoder.regions.tracks import Spot, Track, Tracker, as_region
@@ -176,7 +177,7 @@ class FaceFollower:
         areas = [*movement.boxes, *(track.last.box.padded(track.last.box.width) for track in self._tracker.open)]
         if not (areas or movement.everywhere) or not self._moving.now(pts):
             return None
-        return self._clock.whole if movement.everywhere else around(areas, self._clock)
+        return self._clock.whole if movement.everywhere else part_around(areas, self._clock)
 
     def take(self, pts: int, area: Box, found: Sequence[Found]) -> None:  # noqa: ARG002
         """See ``Follower``."""
@@ -248,9 +249,7 @@ class PeopleFollower:
         return [region for region in regions if region is not None]
 
 
-def around(boxes: Sequence[Box], clock: Clock) -> Box | None:
+def part_around(boxes: Sequence[Box], clock: Clock) -> Box | None:
     """The part of the picture around all boxes, with room for what sticks out of them."""
-    joined = boxes[0]
-    for box in boxes[1:]:
-        joined = joined.union(box)
+    joined = around(boxes)
     return joined.padded(max(24, max(joined.width, joined.height) // 6)).inside(*clock.size)

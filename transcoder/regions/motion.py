@@ -14,6 +14,7 @@ import numpy as np
 
 from transcoder.model import Box, DetectorUse
 from transcoder.model.blocks import BLOCK_PX, grid_of, rectangles
+from transcoder.model.region import around
 from transcoder.vision.weights import version_of
 
 Grey = cv2.typing.MatLike
@@ -178,10 +179,7 @@ class MotionGate:
         if not blocks.any():
             blocks = share == share.max()
         parts = rectangles(blocks, self._size, limit=_MOST_PARTS)
-        box = parts[0]
-        for part in parts[1:]:
-            box = box.union(part)
-        return Moving(box, parts)
+        return Moving(around(parts), parts)
 
 
 def joined(boxes: Mapping[int, Box]) -> list[list[int]]:
