@@ -63,11 +63,12 @@ def rectangles(mask: BlockMask, size: tuple[int, int], *, limit: int) -> tuple[B
 
 def _exact(mask: BlockMask) -> list[Box]:
     """Runs of each row; equal ones of neighbouring rows are one rectangle."""
+    rows = _runs(mask)
     open_runs: dict[tuple[int, int], int] = {}
     boxes: list[Box] = []
-    for row in range(len(mask) + 1):
-        runs = set(_runs(mask[row])) if row < len(mask) else set()
-        for run in sorted(run for run in open_runs if run not in runs):
+    for row in range(min(rows, default=0), max(rows, default=-1) + 2):
+        runs = rows.get(row, [])
+        for run in [run for run in open_runs if run not in runs]:
             top = open_runs.pop(run)
             boxes.append(Box(run[0] * BLOCK_PX, top * BLOCK_PX, (run[1] - run[0]) * BLOCK_PX, (row - top) * BLOCK_PX))
         for run in runs:
@@ -75,9 +76,15 @@ def _exact(mask: BlockMask) -> list[Box]:
     return boxes
 
 
-def _runs(row: BlockMask) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], row, [False])).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def _runs(mask: BlockMask) -> dict[int, list[tuple[int, int]]]:
+    """First column and the one behind the last of every run, by row; rows without one are left out."""
+    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), dtype=np.int8)
+    padded[:, 1:-1] = mask
+    rows, columns = np.nonzero(np.diff(padded, axis=1))
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row, start, end in zip(rows[::2].tolist(), columns[::2].tolist(), columns[1::2].tolist(), strict=True):
+        found.setdefault(row, []).append((start, end))
+    return found
 
 
 def _coarser(mask: BlockMask) -> BlockMask:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from transcoder.model import Box, DetectorUse
 from transcoder.model.blocks import BLOCK_PX, grid_of, rectangles
@@ -92,6 +93,9 @@ class MotionGate:
         # Gaps inside a person (a coat like the wall behind) close; single pixels go.
         self._opening = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
         self._closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+        rows, columns = grid_of(self._size)
+        self._rows = _cell_centres(self._small[1], rows, height)
+        self._columns = _cell_centres(self._small[0], columns, width)
         self._margin = np.ones((2 * _MARGIN_PX + 1, 2 * _MARGIN_PX + 1), np.uint8)
 
     @property
@@ -163,23 +167,41 @@ class MotionGate:
             for number, (x, y, width, height, area) in enumerate(stats[:count].tolist())
             if number and area >= least
         }
-        things = [self._thing(labels, group) for group in joined(found)]
+        things = [self._thing(labels, count, group, [found[number] for number in group]) for group in joined(found)]
         return tuple(sorted(things, key=lambda thing: (-thing.box.area, thing.box.x, thing.box.y)))
 
-    def _thing(self, labels: Grey, group: Sequence[int]) -> Moving:
-        """The blocks that some components touch, and the box around them."""
-        width, height = self._size
-        mask = cv2.dilate(np.isin(labels, group).astype(np.uint8), self._margin)
-        cells = cv2.resize(mask * 255, (-(-width // _CELL_PX), -(-height // _CELL_PX)), interpolation=cv2.INTER_AREA)
-        rows, columns = grid_of(self._size)
-        padded = np.zeros((rows * _CELLS, columns * _CELLS), np.float32)
-        padded[: cells.shape[0], : cells.shape[1]] = cells
-        share = padded.reshape(rows, _CELLS, columns, _CELLS).mean(axis=(1, 3))
-        blocks = share > _TOUCHED * 255
-        if not blocks.any():
-            blocks = share == share.max()
+    def _thing(self, labels: Grey, count: int, group: Sequence[int], boxes: Sequence[Box]) -> Moving:
+        """The blocks that some components touch, and the box around them; only their surroundings are looked at."""
+        near = around(boxes).padded(_MARGIN_PX).inside(*self._small)
+        assert near is not None  # components lie in the picture
+        rows, columns = _whole_blocks(self._rows, near.y, near.bottom), _whole_blocks(self._columns, near.x, near.right)
+        y, x = self._rows[rows], self._columns[columns]
+        top, left = min(near.y, int(y[0])), min(near.x, int(x[0]))
+        member = np.zeros(count, np.uint8)
+        member[list(group)] = 1
+        part = labels[top : max(near.bottom, int(y[-1]) + 1), left : max(near.right, int(x[-1]) + 1)]
+        mask = cv2.dilate(member[part], self._margin)
+        cells = mask[np.ix_(y - top, x - left)]
+        share = cells.reshape(len(y) // _CELLS, _CELLS, len(x) // _CELLS, _CELLS).mean(axis=(1, 3))
+        touched = share > _TOUCHED
+        blocks = np.zeros(grid_of(self._size), np.bool_)
+        blocks[rows.start // _CELLS : rows.stop // _CELLS, columns.start // _CELLS : columns.stop // _CELLS] = (
+            touched if touched.any() else share == share.max()
+        )
         parts = rectangles(blocks, self._size, limit=_MOST_PARTS)
         return Moving(around(parts), parts)
+
+
+def _cell_centres(small: int, blocks: int, side: int) -> NDArray[np.int64]:
+    """For every cell of the block grid along one side, the pixel of the small picture at its centre."""
+    centres = (np.arange(blocks * _CELLS) * _CELL_PX + _CELL_PX // 2) * small // side
+    return np.minimum(centres, small - 1)
+
+
+def _whole_blocks(centres: NDArray[np.int64], start: int, stop: int) -> slice:
+    """The cells of all blocks that have one between two pixels of the small picture."""
+    first, last = np.searchsorted(centres, (start, stop)).tolist()
+    return slice(first // _CELLS * _CELLS, -(-max(last, first + 1) // _CELLS) * _CELLS)
 
 
 def joined(boxes: Mapping[int, Box]) -> list[list[int]]:
