@@ -21,7 +21,7 @@ from transcoder.media.reader import nominal_step, read_frames
 from transcoder.media.writer import VideoWriter, timing_offset
 from transcoder.model import Box, Region, RegionKind, SourceInfo
 from transcoder.regions.base import Found, Picture
-from transcoder.regions.scout import Scout
+from transcoder.regions.scout import Sampler, Scout
 
 THREADS = 4
 CLOSE_ENOUGH = 0.007
@@ -275,8 +275,8 @@ def motion_regions(source: SourceInfo) -> tuple[Region, ...]:
     """The product's own regions of motion, once for each source."""
     if source.path not in _found:
         assert source.video is not None
-        scout = Scout(source.video, _NoDetectors())
-        for timed in read_frames(source.path, source.video):
-            scout.look(timed)
-        _found[source.path] = tuple(scout.finish())
+        sampler, scout = Sampler(source.video), Scout(source.video, _NoDetectors())
+        for sample in sampler.samples(read_frames(source.path, source.video)):
+            scout.take(sample)
+        _found[source.path] = tuple(scout.finish(sampler.moments[-1]))
     return _found[source.path]

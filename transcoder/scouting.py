@@ -10,6 +10,7 @@ from PIL import Image
 
 from transcoder.certificate.statement import describe_source
 from transcoder.media import stills
+from transcoder.media.frames import picture_of
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics.areas import View, Viewer
 from transcoder.model import Region, RegionSet, SourceInfo
@@ -66,18 +67,13 @@ def _video_pictures(source: SourceInfo, found: RegionSet) -> tuple[Image.Image, 
         last = timed
         wanted = overview is None and (busiest is None or timed.pts >= busiest)
         if wanted or viewer.due(timed.pts):
-            picture = _rgb(timed)
+            picture = picture_of(timed.frame)
             viewer.take(timed.pts, float(timed.pts * track.time_base), picture, picture)
             overview = (picture, timed.pts) if wanted else overview
     if overview is None:  # what a person marked may lie between the last frame's beginning and its end
         assert last is not None
-        overview = (_rgb(last), last.pts)
+        overview = (picture_of(last.frame), last.pts)
     return overview[0], overview[1], viewer.views
-
-
-def _rgb(timed: TimedFrame) -> Image.Image:
-    picture: Image.Image = timed.frame.to_image()  # type: ignore[no-untyped-call]
-    return picture
 
 
 def _document(source: SourceInfo, found: RegionSet, time_base: Fraction) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from transcoder.metrics import packing
 from transcoder.metrics.checks import Checked, TaskCheck, summary
-from transcoder.model import Fidelity, Region, RegionKind, RegionScore, RegionSet
+from transcoder.model import Fidelity, Region, RegionScore, RegionSet
 from transcoder.model.region import around
 from transcoder.regions import packing as region_packing
 
@@ -62,11 +62,9 @@ def recorded(predicate: dict[str, Any]) -> tuple[Region, ...]:
 
 def _most_telling(regions: Sequence[Region], results: dict[str, TaskCheck]) -> list[Region]:
     """Drawn ones and those with a task result first, then by kind and size."""
-    order = list(RegionKind)
 
-    def rank(region: Region) -> tuple[bool, bool, int, int]:
-        area = sum(box.area for box in region.key.boxes)
-        return region.found_by != "drawn", region.id not in results, order.index(region.kind), -area
+    def rank(region: Region) -> tuple[bool, bool, tuple[bool, int, int]]:
+        return region.found_by != "drawn", region.id not in results, region.rank
 
     return sorted(regions, key=rank)
 

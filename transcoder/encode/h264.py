@@ -21,9 +21,9 @@ OFFSETS: roi.Offsets = {
     RegionKind.FACE: -0.2,
     RegionKind.PLATE: -0.2,
     RegionKind.TEXT: -0.2,
-    RegionKind.PERSON: -0.12,
-    RegionKind.VEHICLE: -0.12,
-    RegionKind.MOTION: -0.12,
+    RegionKind.PERSON: -0.10,
+    RegionKind.VEHICLE: -0.10,
+    RegionKind.MOTION: -0.10,
 }
 """Beyond -0.12 on what moves, the worst tile of a busy scene falls below what a plain encode leaves it."""
 X264_PARAMETERS = "psy=0:aq-mode=2:aq-strength=1.2:qcomp=0.75:no-dct-decimate=1:trellis=2:keyint=600:qpmin=10"

@@ -11,6 +11,7 @@ import av.video.frame
 import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
+from PIL import Image
 
 Planes = tuple[NDArray[np.uint8] | NDArray[np.uint16], ...]
 
@@ -94,6 +95,12 @@ def planes_of(frame: av.video.frame.VideoFrame) -> Planes:
         rows = np.frombuffer(memoryview(plane), dtype=dtype).reshape(-1, plane.line_size // dtype.itemsize)
         views.append(rows[:height, :width])
     return tuple(views)
+
+
+def picture_of(frame: av.video.frame.VideoFrame) -> Image.Image:
+    """The frame in 8-bit RGB, as it is stored: neither turned nor stretched."""
+    picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+    return picture
 
 
 def comparison_format(source_format: str) -> str:

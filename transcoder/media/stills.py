@@ -203,6 +203,11 @@ def _unreadable(path: Path, error: BaseException) -> InputError:
     return InputError(f"the picture cannot be decoded ({text})", where=path.name, code="input-damaged")
 
 
+def as_bgr(image: Image.Image) -> NDArray[np.uint8]:
+    """The picture as models take it: uint8, shape (height, width, 3), blue first."""
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), np.uint8)[:, :, ::-1])
+
+
 def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """The picture in 8-bit RGB or grey, as a viewer shows it, and what that conversion did.
 

@@ -121,8 +121,7 @@ class RegionScores:
                         values=series.values,
                     )
                 )
-        order = list(RegionKind)
-        return tuple(sorted(found, key=lambda item: order.index(item.kind)))
+        return tuple(sorted(found, key=lambda item: item.kind.precedence))
 
 
 def _append(into: dict[_Key, tuple[array[float], Series]], key: _Key, time_s: float, value: float) -> None:
@@ -175,10 +174,7 @@ class Viewer:
 
 def _worth_showing(regions: Sequence[Region]) -> list[Region]:
     """The strongest kinds first; of what merely moves only the largest."""
-    order = list(RegionKind)
-    ranked = sorted(
-        regions, key=lambda r: (r.found_by != "drawn", order.index(r.kind), -sum(box.area for box in r.key.boxes))
-    )
+    ranked = sorted(regions, key=lambda region: region.rank)
     motion = [region for region in ranked if region.kind is RegionKind.MOTION][:MAX_MOTION_VIEWS]
     others = [region for region in ranked if region.kind is not RegionKind.MOTION]
     return [*others[: MAX_VIEWS - len(motion)], *motion]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from transcoder.media import stills
 from transcoder.metrics.areas import View
 from transcoder.metrics.tasks import TaskResult, check_face, check_text
 from transcoder.model import DetectorUse, RegionKind
@@ -103,11 +103,7 @@ def _matching() -> tuple[Check, list[DetectorUse]]:
 
 def _pictures(view: View) -> tuple[Pixels, Pixels]:
     """Both pictures in blue, green, red, as the models take them."""
-    return _bgr(view.before), _bgr(view.after)
-
-
-def _bgr(image: Image.Image) -> Pixels:
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+    return stills.as_bgr(view.before), stills.as_bgr(view.after)
 
 
 def summary(checks: Sequence[TaskCheck]) -> dict[str, Any]:

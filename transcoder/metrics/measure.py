@@ -144,7 +144,7 @@ class _Collector:
                     self._worst_pair = (original, copy)
         self._regions.add(original.pts, time_s, maps)
         if self._viewer.due(original.pts):
-            self._viewer.take(original.pts, time_s, self._picture(original), self._picture(copy))
+            self._viewer.take(original.pts, time_s, frames.picture_of(original.frame), frames.picture_of(copy.frame))
 
     def result(self, worst_error: Fraction) -> Measurement:
         times = self._times
@@ -169,12 +169,8 @@ class _Collector:
             parameters=_parameters(self._format, self._layout.bit_depth),
             regions=self._regions.each(),
         )
-        before, after = (self._picture(item) for item in self._worst_pair)
+        before, after = (frames.picture_of(item.frame) for item in self._worst_pair)
         return Measurement(fidelity, before, after, tuple(self._viewer.views))
-
-    def _picture(self, item: TimedFrame) -> Image.Image:
-        image: Image.Image = item.frame.to_image()  # type: ignore[no-untyped-call]
-        return image
 
 
 def _parameters(pixel_format: str, bit_depth: int) -> dict[str, str | int | float | bool | None]:

@@ -21,6 +21,11 @@ class RegionKind(StrEnum):
     VEHICLE = "vehicle"
     MOTION = "motion"
 
+    @property
+    def precedence(self) -> int:
+        """0 for the one that counts first."""
+        return list(RegionKind).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -102,6 +107,16 @@ class Region:
     key: Sighting
     """The moment that shows it best."""
     note: str = ""
+
+    @property
+    def key_area(self) -> int:
+        """Pixels at the moment that shows it best."""
+        return sum(box.area for box in self.key.boxes)
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Sorts what a reader wants to know of first: marked by a person, by kind, large."""
+        return self.found_by != "drawn", self.kind.precedence, -self.key_area
 
     def at(self, pts: int) -> tuple[Box, ...]:
         """Its boxes at a moment; empty where it is absent."""

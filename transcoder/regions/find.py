@@ -8,7 +8,6 @@ amount of footage, never by a clock, so that the same source gives the same regi
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from transcoder.media import stills
+from transcoder.media.ahead import running_ahead
 from transcoder.media.reader import read_frames
 from transcoder.model import Box, DetectorUse, Region, RegionKind, RegionSet, Sighting, VideoTrack
 from transcoder.regions.base import Found, Picture, RegionDetector
 from transcoder.regions.detectors import DETECTORS
-from transcoder.regions.scout import Scout
+from transcoder.regions.scout import Sampler, Scout
 from transcoder.vision.weights import ModelUnavailable
 
 Tick = Callable[[str, int, int | None], None]
@@ -35,6 +35,8 @@ PREFIX = {
 }
 OPTIONAL = frozenset(("people",))
 """Detectors whose absence is normal: no warning in the certificate."""
+_SAMPLES_AHEAD = 4
+"""Whole frames wait in memory, 12 MB each of a 4K video."""
 MAX_REGIONS = 300
 """Beyond this the smallest and shortest are left out: they are measured as tiles all the same."""
 
@@ -93,16 +95,18 @@ def find_in_video(
     :param wanted: names of detectors beside motion; None means all that work here.
     :raises InputError: where no frame decodes.
     """
-    detectors = Detectors(wanted)
-    scout = Scout(track, detectors)
-    moments = array("q")
-    for number, timed in enumerate(read_frames(source, track), start=1):
-        scout.look(timed)
-        moments.append(timed.pts)
-        tick("find", number, track.frames)
-    found = [*(_from_frame(region, moments) for region in drawn), *_named(_largest(scout.finish()))]
+    sampler = Sampler(track)
+    with running_ahead(sampler.samples(read_frames(source, track)), depth=_SAMPLES_AHEAD) as samples:
+        detectors = Detectors(wanted)  # loads while the first samples are made
+        scout = Scout(track, detectors)
+        for sample in samples:
+            scout.take(sample)
+            tick("find", sample.number, track.frames)
+    moments = sampler.moments
+    tick("find", len(moments), track.frames)
+    found = [*(_from_frame(region, moments) for region in drawn), *_named(_largest(scout.finish(moments[-1])))]
     warnings = [*detectors.warnings, *scout.warnings]
-    return RegionSet(regions=tuple(found), detectors=(scout.use, *detectors.uses), warnings=tuple(warnings))
+    return RegionSet(regions=tuple(found), detectors=(sampler.use, *detectors.uses), warnings=tuple(warnings))
 
 
 def find_in_still(source: Path, drawn: Sequence[Region], *, wanted: Sequence[str] | None = None) -> RegionSet:
@@ -112,7 +116,7 @@ def find_in_still(source: Path, drawn: Sequence[Region], *, wanted: Sequence[str
     """
     detectors = Detectors(wanted)
     image, _ = stills.as_rgb(stills.load(source))
-    picture = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+    picture = stills.as_bgr(image)
     whole = Box(0, 0, image.width, image.height)
     regions = []
     for name in tuple(detectors.names):
@@ -138,21 +142,19 @@ def _from_frame(region: Region, moments: Sequence[int]) -> Region:
 
 def _largest(regions: Sequence[Region]) -> list[Region]:
     """At most ``MAX_REGIONS``, the strongest kinds first, then by how long and large they are."""
-    order = list(RegionKind)
 
     def rank(region: Region) -> tuple[int, int]:
         ticks = region.sightings[-1].pts - region.sightings[0].pts + 1
-        return order.index(region.kind), -ticks * sum(box.area for box in region.key.boxes)
+        return region.kind.precedence, -ticks * region.key_area
 
     return sorted(regions, key=rank)[:MAX_REGIONS]
 
 
 def _named(regions: Sequence[Region]) -> list[Region]:
     """Ids by kind, in order of appearance: the same source always gives the same ones."""
-    order = list(RegionKind)
     counts = dict.fromkeys(RegionKind, 0)
     named = []
-    for region in sorted(regions, key=lambda r: (order.index(r.kind), r.sightings[0].pts, r.key.boxes[0].x,
+    for region in sorted(regions, key=lambda r: (r.kind.precedence, r.sightings[0].pts, r.key.boxes[0].x,
                                                  r.key.boxes[0].y)):  # fmt: skip
         counts[region.kind] += 1
         named.append(replace(region, id=f"{PREFIX[region.kind]}{counts[region.kind]}"))

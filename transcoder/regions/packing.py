@@ -88,10 +88,7 @@ def fit(found: RegionSet, *, max_bytes: int, size: tuple[int, int]) -> RegionSet
         if len(pack(regions)) <= max_bytes:
             break
         regions = tuple(replace(r, sightings=_coarser(r.sightings, level, size)) for r in found.regions)
-    order = list(RegionKind)
-    ranked = sorted(
-        regions, key=lambda r: (r.found_by != "drawn", order.index(r.kind), -sum(b.area for b in r.key.boxes))
-    )
+    ranked = sorted(regions, key=lambda region: region.rank)
     kept = len(ranked)
     while kept and len(pack(ranked[:kept])) > max_bytes:
         kept = kept * 3 // 4

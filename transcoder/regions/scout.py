@@ -1,8 +1,13 @@
-"""The scout walks through a video once: motion on every sample, and what the followers ask for."""
+"""The scout walks through a video once, in two stages: motion on every sample, then what the followers ask for.
+
+Motion needs nothing from the detectors, so its stage may run ahead in another thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
@@ -13,7 +18,7 @@ from transcoder.media.reader import TimedFrame
 from transcoder.model import Box, DetectorUse, Region, VideoTrack
 from transcoder.regions.base import Found, Picture
 from transcoder.regions.followers import Budget, Clock, Due, FaceFollower, Follower, MotionFollower, PeopleFollower
-from transcoder.regions.motion import MotionGate, small_size
+from transcoder.regions.motion import MotionGate, Movement, small_size
 from transcoder.regions.reading import TextFollower
 
 MOTION_EVERY_S = Fraction(1, 5)
@@ -37,8 +42,57 @@ class Looks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A frame that was looked at for motion."""
+
+    number: int
+    """Of the frame in the source, from 0."""
+    timed: TimedFrame
+    before_pts: int
+    """Of the frame before it, which ends the scene where this one begins another; its own, of the first."""
+    movement: Movement
+
+
+class Sampler:
+    """The first stage: frames in, samples out; those between two samples cost nothing.
+
+    :param track: the video being looked at.
+    """
+
+    def __init__(self, track: VideoTrack) -> None:
+        clock = Clock.of(track)
+        self._small = small_size(*clock.size)
+        self._gate = MotionGate(*clock.size)
+        self._due = Due(clock.ticks(MOTION_EVERY_S))
+        self.moments = array("q")
+        """Timestamps of all frames seen so far."""
+
+    @property
+    def use(self) -> DetectorUse:
+        """How motion was looked for."""
+        return self._gate.use
+
+    def samples(self, frames: Iterable[TimedFrame]) -> Iterator[Sample]:
+        """Look at frames in order."""
+        for timed in frames:
+            before_pts = self.moments[-1] if self.moments else timed.pts
+            self.moments.append(timed.pts)
+            if self._due.now(timed.pts):
+                yield Sample(len(self.moments) - 1, timed, before_pts, self._gate.look(self._grey(timed)))
+
+    def _grey(self, timed: TimedFrame) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+        width, height = self._small
+        small = timed.frame.reformat(
+            width=width, height=height, format="gray", interpolation=Interpolation.AREA, threads=1
+        )
+        plane = small.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return np.ascontiguousarray(rows[:height, :width])
+
+
 class Scout:
-    """Looks at frames in order; ``finish`` gives what was found.
+    """The second stage: takes samples in order; ``finish`` gives what was found.
 
     :param track: the video being looked at.
     :param detectors: what can be looked for beside motion.
@@ -46,9 +100,6 @@ class Scout:
 
     def __init__(self, track: VideoTrack, detectors: Looks) -> None:
         self._clock, self._detectors = Clock.of(track), detectors
-        self._small = small_size(*self._clock.size)
-        self._gate = MotionGate(*self._clock.size)
-        self._due = Due(self._clock.ticks(MOTION_EVERY_S))
         pixels = track.frames * track.width * track.height
         duration = max(Fraction(1), track.duration_s)
         more = pixels // _TEXT_PIXELS
@@ -57,13 +108,8 @@ class Scout:
         self._people_every = max(Fraction(1, 2), duration / (3 + pixels // _THING_PIXELS))
         self._regions: list[Region] = []
         self._samples = self._everywhere = 0
-        self._begun_pts = self._last_pts = 0
+        self._begun_pts = 0
         self._motion, self._followers = self._new_scene()
-
-    @property
-    def use(self) -> DetectorUse:
-        """How motion was looked for."""
-        return self._gate.use
 
     @property
     def warnings(self) -> list[str]:
@@ -81,47 +127,38 @@ class Scout:
         ]
         return motion, [follower for follower in followers if follower.detector in self._detectors.names]
 
-    def look(self, timed: TimedFrame) -> None:
-        """Take the next frame; those between two samples cost nothing."""
-        pts = timed.pts
+    def take(self, sample: Sample) -> None:
+        """Take the next sample."""
+        pts, movement = sample.timed.pts, sample.movement
         if not self._samples:
             self._begun_pts = pts
-        if self._due.now(pts):
-            movement = self._gate.look(self._grey(timed))
-            self._samples += 1
-            self._everywhere += movement.everywhere
-            if movement.cut:
-                self._end_scene()
-                self._begun_pts = pts
-            self._motion.saw(pts, movement)
-            picture: Picture | None = None
-            for follower in self._followers:
-                area = follower.wants(pts, movement)
-                if area is not None:
-                    picture = _bgr(timed) if picture is None else picture
-                    follower.take(pts, area, self._detectors.detect(follower.detector, picture, area))
-        self._last_pts = pts
+        self._samples += 1
+        self._everywhere += movement.everywhere
+        if movement.cut:
+            self._end_scene(sample.before_pts)
+            self._begun_pts = pts
+        self._motion.saw(pts, movement)
+        picture: Picture | None = None
+        for follower in self._followers:
+            area = follower.wants(pts, movement)
+            if area is not None:
+                picture = _bgr(sample.timed) if picture is None else picture
+                follower.take(pts, area, self._detectors.detect(follower.detector, picture, area))
 
-    def finish(self) -> list[Region]:
-        """Everything found, without ids."""
-        self._end_scene()
+    def finish(self, last_pts: int) -> list[Region]:
+        """Everything found, without ids.
+
+        :param last_pts: of the last frame.
+        """
+        self._end_scene(last_pts)
         return self._regions
 
-    def _end_scene(self) -> None:
-        span = self._begun_pts, self._last_pts
+    def _end_scene(self, last_pts: int) -> None:
+        span = self._begun_pts, last_pts
         self._regions += self._motion.finish(span)
         for follower in self._followers:
             self._regions += follower.finish(span)
         self._motion, self._followers = self._new_scene()
-
-    def _grey(self, timed: TimedFrame) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-        width, height = self._small
-        small = timed.frame.reformat(
-            width=width, height=height, format="gray", interpolation=Interpolation.AREA, threads=1
-        )
-        plane = small.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return np.ascontiguousarray(rows[:height, :width])
 
 
 def _bgr(timed: TimedFrame) -> Picture:
