@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import av.audio.frame
 import av.audio.stream
 import av.error
 
-from transcoder.encode.base import EncodeJob
+from transcoder.encode.base import EncodeJob, Sound
 from transcoder.errors import EncodeError
 from transcoder.media.containers import library_errors, open_input
 from transcoder.media.writer import AudioFeed, open_output
@@ -44,14 +45,32 @@ def aac_bitrate_bps(track: AudioTrack, job: EncodeJob) -> int:
     return int(max(rules.min_bitrate_bps, min(by_share, rules.max_bitrate_bps, own)))
 
 
-def prepare(job: EncodeJob, container: str) -> tuple[AudioFeed | None, tuple[ItemFate, ...]]:
+def within(sound: Sound, from_s: Fraction | None, until_s: Fraction | None) -> Sound:
+    """The packets that begin in a stretch of time; those of neighbouring stretches make the whole."""
+    if sound.feed is None:
+        return sound
+    feed = replace(sound.feed, from_s=from_s, until_s=until_s)
+    first: Fraction | None = None
+    size = 0
+    with open_input(feed.path) as source:
+        for packet in source.demux(source.streams[feed.index]):
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            if packet.size and stamp is not None and feed.takes(stamp * packet.time_base):
+                first = stamp * packet.time_base if first is None else first
+                size += packet.size
+    if first is None:
+        return Sound(None, sound.fates)
+    return Sound(replace(feed, payload_bytes=size, start_s=first), sound.fates)
+
+
+def prepare(job: EncodeJob, container: str) -> Sound:
     """The audio to put beside the video, made once for a job, and what became of every audio track.
 
     :raises EncodeError: where the audio cannot be encoded.
     """
     tracks = job.source.audio
     if not tracks:
-        return None, ()
+        return Sound(None)
     track = max(tracks, key=lambda item: (item.channels, item.payload_bytes))
     fates = [
         ItemFate(item=f"audio track {other.index} ({other.codec})", fate=Fate.LOST, note="one audio track is delivered")
@@ -61,16 +80,16 @@ def prepare(job: EncodeJob, container: str) -> tuple[AudioFeed | None, tuple[Ite
     label = f"audio track {track.index} ({track.codec}, {track.sample_rate_hz} Hz, {track.channels} ch)"
     if may_copy(track, job, container):
         fates.append(ItemFate(item=label, fate=Fate.KEPT, note="packets copied unchanged"))
-        return AudioFeed(job.source.path, track.index, track.payload_bytes, track.start_s), tuple(fates)
+        return Sound(AudioFeed(job.source.path, track.index, track.payload_bytes, track.start_s), tuple(fates))
     rate = aac_bitrate_bps(track, job)
     target = job.workdir / "audio.mp4"
     with library_errors("encoding the audio", job.source.path):
         size = _encode_aac(job, track, rate, target)
     if not size:
         fates.append(ItemFate(item=label, fate=Fate.LOST, note="no sample of it can be decoded"))
-        return None, tuple(fates)
+        return Sound(None, tuple(fates))
     fates.append(ItemFate(item=label, fate=Fate.CONVERTED, note=f"AAC at {rate} bit/s"))
-    return AudioFeed(target, 0, size, track.start_s), tuple(fates)
+    return Sound(AudioFeed(target, 0, size, track.start_s), tuple(fates))
 
 
 def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Path) -> int:

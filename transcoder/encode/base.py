@@ -7,11 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from transcoder.model import NO_REGIONS, Encoded, EncodeSpec, RegionSet, SourceInfo
+from transcoder.media.writer import AudioFeed
+from transcoder.model import NO_REGIONS, Encoded, EncodeSpec, ItemFate, RegionSet, SourceInfo
 from transcoder.profile import Profile
 
 Tick = Callable[[str, int, int | None], None]
 """Called as ``tick(phase, done, total)``; may raise ``Cancelled`` to stop the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Audio packets to put beside the video, and what became of every audio track."""
+
+    feed: AudioFeed | None
+    fates: tuple[ItemFate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,8 @@ class EncodeJob:
     tick: Tick
     regions: RegionSet = field(default=NO_REGIONS)
     """Where the evidence is; encoders that can spend bits by place do."""
+    sound: Sound | None = None
+    """Audio that is ready to be copied; None where the encoder is to prepare its own."""
 
 
 class Encoder(Protocol):

@@ -21,7 +21,7 @@ from transcoder.media import frames
 from transcoder.media.containers import library_errors
 from transcoder.media.reader import TimedFrame, nominal_step, read_frames
 from transcoder.media.writer import AudioFeed, VideoWriter, timing_offset
-from transcoder.model import Encoded, EncodeSpec, ItemFate, Value, VideoTrack
+from transcoder.model import Encoded, EncodeSpec, Value, VideoTrack
 
 THREADS = 4
 """Fixed, not "as many as there are cores": x264's output depends on it, and evidence must be repeatable."""
@@ -43,6 +43,8 @@ class Codec:
     uses_pass_flags: bool = False
     after_open: Callable[[], None] | None = None
     """Called once the encoder has started its threads."""
+    clock_scale: int = 1
+    """See ``VideoWriter``: at 20 kbit/s, whole kilobits are steps of five per cent."""
     keeps_j_formats: bool = False
     """True where full-range input is named ``yuvj420p``; else the range is declared beside a plain format."""
 
@@ -56,7 +58,7 @@ class VideoReEncode:
         track = job.source.video
         assert track is not None
         self._track: VideoTrack = track
-        self._audio: tuple[AudioFeed | None, tuple[ItemFate, ...]] | None = None
+        self._sound = job.sound
         self._overhead: int | None = None
         self._first_pass_bps: int | None = None
         self._offsets: roi.Offsets = {}
@@ -71,9 +73,9 @@ class VideoReEncode:
         assert spec.knob_value is not None
         settings = spec.rung.settings
         container = str(settings["container"])
-        if self._audio is None:
-            self._audio = audio.prepare(self._job, container)
-        feed, audio_fates = self._audio
+        if self._sound is None:
+            self._sound = audio.prepare(self._job, container)
+        feed = self._sound.feed
         offset = timing_offset(self._track, feed.start_s if feed else None)
         offsets = roi.offsets_of(settings)
         if offsets != self._offsets:
@@ -110,7 +112,7 @@ class VideoReEncode:
                 "audio_bytes": feed.payload_bytes if feed else 0,
             },
             saturated=video_bytes < 0.9 * wanted,
-            fates=spec.rung.fates + audio_fates,
+            fates=spec.rung.fates + self._sound.fates,
             timing_offset_s=offset,
         )
         return self._made[bitrate]
@@ -121,7 +123,8 @@ class VideoReEncode:
             overhead = 1500 + _OVERHEAD_BYTES_PER_FRAME * self._track.frames
         room = target_bytes - overhead - (feed.payload_bytes if feed else 0)
         # x264 and x265 take whole kilobits; rounding down keeps the promise to stay under.
-        return max(1, int(room * 8 / float(self._track.duration_s) / 1000)) * 1000
+        step = 1000 // self._codec.clock_scale
+        return max(1, int(room * 8 / float(self._track.duration_s) / step)) * step
 
     def _stale(self, bitrate: int) -> bool:
         first = self._first_pass_bps
@@ -175,6 +178,7 @@ class VideoReEncode:
             threads=THREADS,
             offset_s=offset,
             audio=feed,
+            clock_scale=self._codec.clock_scale,
         )
         count = 0
         start_pts = round(track.start_s / track.time_base)

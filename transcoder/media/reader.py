@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av.error
@@ -17,8 +18,9 @@ import av.video.frame
 import av.video.stream
 
 from transcoder.errors import InputError
+from transcoder.media.checksum import checksum
 from transcoder.media.containers import open_input
-from transcoder.model import VideoTrack
+from transcoder.model import Span, VideoTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +71,52 @@ def nominal_step(track: VideoTrack) -> int:
 
 
 def read_frames(path: Path, track: VideoTrack) -> Iterator[TimedFrame]:
-    """Decode all frames of a track in presentation order.
+    """Decode all frames of a track, or of the span it is cut to, in presentation order.
 
     Packets that do not decode are skipped: damaged evidence is still evidence, and what is missing shows
     in the list of timestamps.
 
     :raises InputError: where no frame decodes or the picture's size changes on the way.
     """
+    return _decode(path, track) if track.span is None else _read_span(path, track, track.span)
+
+
+def _read_span(path: Path, track: VideoTrack, span: Span) -> Iterator[TimedFrame]:
+    """From the key frame before the span while that gives the frames of the index, else from the beginning.
+
+    :raises InputError: where the frames are not there.
+    """
+    done = 0
+    if span.first and track.timing == "container":
+        for timed in _decode(path, track, from_pts=span.moments[0]):
+            if timed.pts < span.moments[0]:
+                continue
+            if timed.pts != span.moments[done] or checksum(timed.frame) != span.sums[done]:
+                break
+            yield timed
+            done += 1
+            if done == len(span):
+                return
+    for timed in islice(_decode(path, track), span.first + done, span.end):
+        yield timed
+        done += 1
+    if done < len(span):
+        raise InputError(f"frame {span.first + done} cannot be read any more", where=path.name, code="source-changed")
+
+
+def _decode(path: Path, track: VideoTrack, from_pts: int | None = None) -> Iterator[TimedFrame]:
+    """All frames from the last key frame at or before a moment, which may come a little later or earlier."""
     stamps = Timestamps(track.timing, nominal_step(track))
     count = 0
     with open_input(path) as container:
         stream = container.streams[track.index]
         assert isinstance(stream, av.video.stream.VideoStream)
         stream.thread_type = "AUTO"
+        if from_pts is not None:
+            try:
+                container.seek(from_pts, stream=stream, backward=True)
+            except av.error.FFmpegError:
+                return  # not a file one can move about in
         packets = container.demux(stream)
         while True:
             try:
@@ -106,5 +141,5 @@ def read_frames(path: Path, track: VideoTrack) -> Iterator[TimedFrame]:
                     )
                 count += 1
                 yield TimedFrame(stamps.next(frame.pts), frame)
-    if not count:
+    if not count and from_pts is None:
         raise InputError("no frame can be decoded", where=path.name, code="no-frames")

@@ -36,6 +36,14 @@ class AudioFeed:
     index: int
     payload_bytes: int
     start_s: Fraction
+    from_s: Fraction | None = None
+    """Only packets that begin at or after this, in the source's own time."""
+    until_s: Fraction | None = None
+    """Only packets that begin before this: each packet lies in one part, whole, so that parts join without a gap."""
+
+    def takes(self, moment_s: Fraction) -> bool:
+        """Whether a packet that begins at a moment is meant."""
+        return (self.from_s is None or moment_s >= self.from_s) and (self.until_s is None or moment_s < self.until_s)
 
 
 def timing_offset(track: VideoTrack, audio_start_s: Fraction | None) -> Fraction:
@@ -81,6 +89,8 @@ class VideoWriter:
     :param bitrate_bps: target rate, or None where the options set the quality.
     :param flags: encoder flags (two-pass).
     :param offset_s: seconds to subtract from every timestamp.
+    :param clock_scale: the encoder is told that time runs so many times faster, at so many times the rate: encoders
+        that take whole kilobits are then set more finely. The file's timestamps are the true ones.
     :param audio: packets to interleave, or None.
     """
 
@@ -100,6 +110,7 @@ class VideoWriter:
         threads: int,
         offset_s: Fraction,
         audio: AudioFeed | None,
+        clock_scale: int = 1,
     ) -> None:
         self.video_bytes = 0
         self.frames = 0
@@ -112,7 +123,7 @@ class VideoWriter:
         assert isinstance(stream, av.video.stream.VideoStream)
         context = stream.codec_context
         (context.width, context.height), context.pix_fmt = size, pixel_format
-        context.time_base = track.time_base
+        context.time_base = self._encoder_time_base = track.time_base / clock_scale
         context.framerate = rate
         stream.time_base = track.time_base
         context.thread_count = threads
@@ -120,7 +131,7 @@ class VideoWriter:
         # each other: at 17 kbit/s that cost 0.025 of SSIM.
         context.thread_type = "FRAME"
         if bitrate_bps is not None:
-            context.bit_rate = bitrate_bps
+            context.bit_rate = bitrate_bps * clock_scale
         if flags is not None:
             context.flags |= flags
         if track.interlaced:
@@ -154,7 +165,7 @@ class VideoWriter:
     def write(self, frame: av.video.frame.VideoFrame, pts: int, duration: int) -> None:
         """Encode one frame at ``pts`` ticks of the source's time base, shown for ``duration`` ticks."""
         frame.pts = pts - self._offset_ticks
-        frame.time_base = self._time_base
+        frame.time_base = self._encoder_time_base
         frame.pict_type = 0  # the source's choice of key frames must not bind the encoder
         self._durations[frame.pts] = duration
         self._mux(self._stream.codec_context.encode(frame))
@@ -182,7 +193,7 @@ class _AudioCopy:
     """Copies audio packets up to a moment, so that audio and video lie interleaved without buffering."""
 
     def __init__(self, container: av.container.OutputContainer, feed: AudioFeed, offset_s: Fraction) -> None:
-        self._container = container
+        self._container, self._feed = container, feed
         self._input = open_input(feed.path)
         source = self._input.__enter__().streams[feed.index]
         if source.time_base is None:
@@ -206,6 +217,8 @@ class _AudioCopy:
             if not packet.size:
                 continue
             stamp = packet.dts if packet.dts is not None else packet.pts
+            if stamp is not None and not self._feed.takes(stamp * self._time_base):
+                continue
             if moment_s is not None and stamp is not None and (stamp - self._offset) * self._time_base > moment_s:
                 self._pending = packet
                 return

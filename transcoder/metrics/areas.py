@@ -95,6 +95,11 @@ class RegionScores:
                     value = min(value for value, _ in means)
                 _append(self._classes, (kind, plane), time_s, value)
 
+    def extend(self, later: RegionScores) -> None:
+        """Append the scores of later frames, of the same regions."""
+        _extend(self._own, later._own)
+        _extend(self._classes, later._classes)
+
     def scores(self) -> Iterator[Score]:
         """One score for each class and plane that occurred."""
         for (kind, plane), (times, series) in sorted(self._classes.items()):
@@ -124,6 +129,13 @@ class RegionScores:
         return tuple(sorted(found, key=lambda item: item.kind.precedence))
 
 
+def _extend(into: dict[_Key, tuple[array[float], Series]], later: dict[_Key, tuple[array[float], Series]]) -> None:
+    for key, (more_times, more) in later.items():
+        times, series = into.setdefault(key, (array("d"), Series()))
+        times.extend(more_times)
+        series.extend(more)
+
+
 def _append(into: dict[_Key, tuple[array[float], Series]], key: _Key, time_s: float, value: float) -> None:
     times, series = into.setdefault(key, (array("d"), Series()))
     times.append(time_s)
@@ -146,11 +158,14 @@ class Viewer:
 
     :param regions: all of them; the most important ones are chosen.
     :param size: width and height of the picture.
+    :param span: the first and the last moment that will be shown, where that is not all.
     """
 
-    def __init__(self, regions: Sequence[Region], size: tuple[int, int]) -> None:
+    def __init__(self, regions: Sequence[Region], size: tuple[int, int], span: tuple[int, int] | None = None) -> None:
         self._size = size
-        self._waiting = sorted(_worth_showing(regions), key=lambda region: region.key.pts)
+        # Chosen out of all, also for a part, so that all parts together show no more than one file would.
+        chosen = [item for item in _worth_showing(regions) if span is None or span[0] <= item.key.pts <= span[1]]
+        self._waiting = sorted(chosen, key=lambda region: region.key.pts)
         self.views: list[View] = []
 
     def due(self, pts: int) -> bool:

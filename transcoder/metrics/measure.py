@@ -39,6 +39,8 @@ class Measurement:
     before: Image.Image
     after: Image.Image
     views: tuple[View, ...] = ()
+    series: Collector | None = None
+    """Every frame's values, of a video: parts are joined from them."""
 
 
 def measure_video(
@@ -67,8 +69,7 @@ def measure_video(
             f"the size changed from {track.width}x{track.height} to {output_track.width}x{output_track.height}",
             where=output.name,
         )
-    collector = _Collector(track, regions)
-    worst_error = Fraction(0)
+    collector = Collector(track, regions)
     with library_errors("measuring", output):
         pairs = zip_longest(read_frames(source, track), read_frames(output, output_track))
         for number, (original, copy) in enumerate(pairs):
@@ -76,10 +77,39 @@ def measure_video(
                 missing = "output" if copy is None else "source"
                 raise OutputMismatch(f"frame {number} is missing from the {missing}", where=output.name)
             error = _time_error(original, track.time_base, offset_s, copy, output_track.time_base)
-            worst_error = max(worst_error, error)
-            collector.add(original, copy)
+            collector.add(original, copy, error)
             tick("measure", number + 1, track.frames)
-    return collector.result(worst_error)
+    return collector.result()
+
+
+class Joined:
+    """The measurement of a set of parts, each measured by itself, in any order; holds few pictures."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Collector] = {}
+        self._views: dict[int, tuple[View, ...]] = {}
+        self._worst: Measurement | None = None
+        self._lowest = 2.0
+
+    def add(self, first: int, part: Measurement) -> None:
+        """Take a part's measurement.
+
+        :param first: number of the part's first frame.
+        """
+        assert part.series is not None
+        self._parts[first], self._views[first] = part.series.without_pictures(), part.views
+        if part.series.worst_tile < self._lowest:
+            self._lowest, self._worst = part.series.worst_tile, part
+
+    def result(self) -> Measurement:
+        """The whole, in the order of its frames."""
+        assert self._worst is not None
+        order = sorted(self._parts)
+        whole = self._parts[order[0]]
+        for first in order[1:]:
+            whole.extend(self._parts[first])
+        views = tuple(view for first in order for view in self._views[first])
+        return Measurement(whole.fidelity(), self._worst.before, self._worst.after, views, whole)
 
 
 def _time_error(
@@ -95,7 +125,7 @@ def _time_error(
     return error
 
 
-class _Collector:
+class Collector:
     """Gathers the scores of frame pairs and remembers the worst pair."""
 
     def __init__(self, track: VideoTrack, regions: Sequence[Region]) -> None:
@@ -110,14 +140,18 @@ class _Collector:
         self._times = array("d")
         self._ssim = [Series() for _ in range(layout.planes)]
         self._psnr, self._tiles = Series(), Series()
-        self._worst_tile = 2.0
+        self.worst_tile = 2.0
+        self._worst_error = Fraction(0)
         self._worst_box = (0, 0, track.width, track.height)
         self._worst_at = 0.0
         self._worst_pair: tuple[TimedFrame, TimedFrame] | None = None
         self._regions = RegionScores(regions, (layout.chroma_log2_width, layout.chroma_log2_height))
-        self._viewer = Viewer(regions, (track.width, track.height))
+        span = (track.span.moments[0], track.span.moments[-1]) if track.span is not None else None
+        self._viewer = Viewer(regions, (track.width, track.height), span)
 
-    def add(self, original: TimedFrame, copy: TimedFrame) -> None:
+    def add(self, original: TimedFrame, copy: TimedFrame, time_error_s: Fraction) -> None:
+        """Take the next pair."""
+        self._worst_error = max(self._worst_error, time_error_s)
         time_s = float(original.pts * self._time_base)
         self._times.append(time_s)
         pair = [
@@ -138,15 +172,39 @@ class _Collector:
                 position = int(tiles.argmin())
                 lowest = float(tiles.flat[position])
                 self._tiles.add(lowest)
-                if lowest < self._worst_tile:
-                    self._worst_tile, self._worst_at = lowest, time_s
+                if lowest < self.worst_tile:
+                    self.worst_tile, self._worst_at = lowest, time_s
                     self._worst_box = self._grid.box(*divmod(position, self._grid.columns))
                     self._worst_pair = (original, copy)
         self._regions.add(original.pts, time_s, maps)
         if self._viewer.due(original.pts):
             self._viewer.take(original.pts, time_s, frames.picture_of(original.frame), frames.picture_of(copy.frame))
 
-    def result(self, worst_error: Fraction) -> Measurement:
+    def extend(self, later: Collector) -> None:
+        """Append what was gathered of later frames of the same source."""
+        self._times.extend(later._times)
+        for own, more in zip(self._ssim, later._ssim, strict=True):
+            own.extend(more)
+        self._psnr.extend(later._psnr)
+        self._tiles.extend(later._tiles)
+        self._regions.extend(later._regions)
+        self._worst_error = max(self._worst_error, later._worst_error)
+        if later.worst_tile < self.worst_tile:
+            self.worst_tile, self._worst_at, self._worst_box = later.worst_tile, later._worst_at, later._worst_box
+
+    def without_pictures(self) -> Collector:
+        """The same, with its frames let go."""
+        self._worst_pair = None
+        return self
+
+    def result(self) -> Measurement:
+        """Scores and pictures."""
+        assert self._worst_pair is not None
+        before, after = (frames.picture_of(item.frame) for item in self._worst_pair)
+        return Measurement(self.fidelity(), before, after, tuple(self._viewer.views), self)
+
+    def fidelity(self) -> Fidelity:
+        """The scores."""
         times = self._times
         scores = [
             series.score(times, metric="ssim", region="frame", plane=plane)
@@ -155,8 +213,7 @@ class _Collector:
         scores.append(self._tiles.score(times, metric="ssim", region="tile", plane="y", detail="worst tile of a frame"))
         scores.append(self._psnr.score(times, metric="psnr", region="frame", plane="y", detail="dB"))
         scores += self._regions.scores()
-        assert self._worst_pair is not None
-        fidelity = Fidelity(
+        return Fidelity(
             frames=len(times),
             scores=tuple(scores),
             times_s=times,
@@ -165,12 +222,10 @@ class _Collector:
             tile_grid=(self._grid.columns, self._grid.rows),
             worst_tile_box=self._worst_box,
             worst_at_s=self._worst_at,
-            max_time_error_s=worst_error,
+            max_time_error_s=self._worst_error,
             parameters=_parameters(self._format, self._layout.bit_depth),
             regions=self._regions.each(),
         )
-        before, after = (frames.picture_of(item.frame) for item in self._worst_pair)
-        return Measurement(fidelity, before, after, tuple(self._viewer.views))
 
 
 def _parameters(pixel_format: str, bit_depth: int) -> dict[str, str | int | float | bool | None]:

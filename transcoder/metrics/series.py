@@ -20,6 +20,10 @@ class Series:
         """Append the value of the next frame."""
         self.values.append(value)
 
+    def extend(self, other: Series) -> None:
+        """Append the values of later frames."""
+        self.values.extend(other.values)
+
     def score(self, times_s: Sequence[float], *, metric: str, region: str, plane: str, detail: str = "") -> Score:
         """Mean, first percentile ("worst 1 %", the lower of the two neighbours) and minimum with its time."""
         values = np.frombuffer(self.values, dtype=np.float64)

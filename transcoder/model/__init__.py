@@ -47,6 +47,7 @@ from transcoder.model.source import (
     StillInfo,
     VideoTrack,
 )
+from transcoder.model.span import Span
 from transcoder.model.value import Value
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "Score",
     "Sighting",
     "SourceInfo",
+    "Span",
     "StillInfo",
     "Value",
     "Verdict",

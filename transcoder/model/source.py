@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from transcoder.model.span import Span
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoTrack:
@@ -36,6 +38,8 @@ class VideoTrack:
     """``container`` (exact), ``decode-order`` (the container stores none; rebuilt) or ``assumed`` (raw stream)."""
     variable_rate: bool
     payload_bytes: int
+    span: Span | None = field(default=None, compare=False)
+    """The frames that are meant, where that is not all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
