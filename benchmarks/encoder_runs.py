@@ -17,6 +17,7 @@ from transcoder.encode import roi
 from transcoder.encode.av1 import calm_threads
 from transcoder.encode.video import with_durations
 from transcoder.media import frames
+from transcoder.media.index import FrameIndex
 from transcoder.media.reader import nominal_step, read_frames
 from transcoder.media.writer import VideoWriter, timing_offset
 from transcoder.model import Box, Region, RegionKind, SourceInfo
@@ -275,8 +276,9 @@ def motion_regions(source: SourceInfo) -> tuple[Region, ...]:
     """The product's own regions of motion, once for each source."""
     if source.path not in _found:
         assert source.video is not None
-        sampler, scout = Sampler(source.video), Scout(source.video, _NoDetectors())
+        index = FrameIndex()
+        sampler, scout = Sampler(source.video, index), Scout(source.video, _NoDetectors())
         for sample in sampler.samples(read_frames(source.path, source.video)):
             scout.take(sample)
-        _found[source.path] = tuple(scout.finish(sampler.moments[-1]))
+        _found[source.path] = tuple(scout.finish(index.moments[-1]))
     return _found[source.path]

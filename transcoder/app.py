@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from transcoder import pipeline
+from transcoder import joining, pipeline
 from transcoder import profile as profiles
 from transcoder.certificate import keys
 from transcoder.certificate import verify as verification
@@ -102,6 +102,7 @@ def transcode(
     progress: ProgressCallback = ignore_progress,
     settings: Settings | None = None,
     regions: Path | str | None = None,
+    with_original: bool = False,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -113,6 +114,7 @@ def transcode(
     :param override: a named person's decision to accept a result below the floors.
     :param progress: called with every progress event; an exception raised in it stops the work cleanly.
     :param regions: a JSON file of regions that a person marked (docs/regions.schema.json).
+    :param with_original: also send the untouched source, in volumes under the cap.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -128,6 +130,7 @@ def transcode(
         override=override,
         progress=progress,
         regions=Path(regions) if regions is not None else None,
+        with_original=with_original,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 
@@ -167,6 +170,34 @@ def verify(
         )
         for certificate in verification.find_certificates(Path(path))
     ]
+
+
+def join(
+    path: Path | str,
+    *,
+    out: Path | str,
+    original: bool = False,
+    ca: Path | str | None = None,
+    progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
+) -> joining.Joined:
+    """Put a delivery in parts together again, by stream copy, and prove that all frames are there.
+
+    :param path: the folder with the parts, or their certificate.
+    :param out: the file to write; it must not exist.
+    :param original: restore the untouched original from its volumes instead.
+    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :raises InputError: naming each part that is missing, damaged or swapped (``parts-incomplete``).
+    :raises CertificateError: where the certificate does not hold, or the whole is not what it names.
+    """
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(path), phase=phase, done=done, total=total, unit="bytes"))
+
+    target = Path(out)
+    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings.from_environment())
+    store = local.LocalStore(target.absolute().parent)
+    return joining.join(Path(path), target, original=original, anchors=anchors, store=store, tick=tick)
 
 
 def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
@@ -291,4 +322,4 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-__all__ = ["KeyStatus", "expand", "inspect", "key_status", "render_report", "services", "transcode", "verify"]
+__all__ = ["KeyStatus", "expand", "inspect", "join", "key_status", "render_report", "services", "transcode", "verify"]

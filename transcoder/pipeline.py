@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -19,11 +18,12 @@ from transcoder.certificate import statement as statements
 from transcoder.certificate import verify
 from transcoder.certificate.base import Signer
 from transcoder.encode import fates
-from transcoder.encode.base import EncodeJob, Encoder
-from transcoder.encode.ladder import ENCODERS, Plan, plan_ladder
-from transcoder.errors import CapUnreachable, FloorUnreachable, NoAcceptableEncoding
+from transcoder.encode.base import EncodeJob, Tick
+from transcoder.encode.ladder import Plan, plan_ladder
+from transcoder.errors import CapUnreachable, EncodeError, FloorUnreachable, NoAcceptableEncoding
 from transcoder.media.probe import probe
 from transcoder.model import (
+    Attempt,
     CaseFields,
     Choice,
     DeliveredFile,
@@ -32,18 +32,22 @@ from transcoder.model import (
     EncodeSpec,
     Fidelity,
     Override,
+    Part,
     Progress,
     ProgressCallback,
     Region,
-    RegionSet,
+    Rung,
     SourceInfo,
     Verdict,
 )
+from transcoder.parts import volumes
+from transcoder.parts.volumes import Volume
 from transcoder.profile import Profile
 from transcoder.refusal import Refusal, build_refusal
 from transcoder.report import html
 from transcoder.storage import local
 from transcoder.storage.base import Store
+from transcoder.studio import Studio
 
 if TYPE_CHECKING:
     from transcoder.metrics.checks import Checked
@@ -71,6 +75,8 @@ class Request:
     progress: ProgressCallback
     regions: Path | None = None
     """A file of regions that a person marked."""
+    with_original: bool = False
+    """Also send the untouched source in volumes, as a profile may ask as well."""
 
 
 def transcode(request: Request, services: Services) -> Delivery:
@@ -89,34 +95,50 @@ def transcode(request: Request, services: Services) -> Delivery:
     services.store.reserve([f"{stem}.{ending}" for ending in ("certificate.json", "refusal.json")])
     drawn = _drawn(request, source)
     cap = request.profile.payload_cap_bytes
-    plan = plan_ladder(source, request.profile, cap)
 
     with services.store.workspace() as work:
         job = EncodeJob(source=source, profile=request.profile, cap_bytes=cap, workdir=work, tick=tick)
-        studio = _Studio(job)
-        choose = partial(
-            search.choose,
-            cap_bytes=cap,
-            floors=request.profile.floors,
-            probe=studio,
-            accept_degraded=request.override is not None,
-        )
-        choice = choose(plan.gentle)
-        if choice.winner is None and len(plan.rungs) > len(plan.gentle):
-            studio.look_for_regions(drawn)
-            plan = plan_ladder(source, request.profile, cap, studio.regions.kinds())
-            choice = choose(plan.rungs[len(plan.gentle) :], before=choice.attempts)
+        studio = Studio(job)
+        plan, choice = _decide(studio, drawn, degraded=request.override is not None)
         outcome = _Outcome(request, source, plan, choice, studio, studio.check(choice))
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
+        original = _volumes(outcome, work, tick)
         local.confirm_unchanged(admitted, tick)
-        packet = _certify(outcome, refusal, services, work, stem)
+        packet = _certify(outcome, refusal, original, services, work, stem)
         published = services.store.publish(packet.files)
 
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
 
 
-REGIONS_SHARE = 0.15
-"""At most this share of the cap may go into one certificate's record of regions."""
+def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple[Plan, Choice]:
+    """Walk down the ladder: what changes no sample, one lossy file, several; and what a person accepts, at last."""
+    job = studio.job
+    choose = partial(search.choose, cap_bytes=job.cap_bytes, floors=job.profile.floors, probe=studio)
+    plan = plan_ladder(job.source, job.profile, job.cap_bytes)
+    choice = choose(plan.gentle)
+    if choice.winner is not None or len(plan.rungs) == len(plan.gentle):
+        return plan, choice
+    studio.look_for_regions(drawn)
+    plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
+    choice = choose(plan.whole, before=choice.attempts)
+    if choice.winner is None and plan.parts is not None:
+        choice = _in_parts(studio, plan.parts, choice)
+    return plan, search.accept_nearest(choice) if degraded else choice
+
+
+def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
+    """The parts, or the choice so far with the reason why there are none."""
+    from transcoder.partition import PartSet, split_video
+
+    try:
+        made = split_video(studio, rung, choice.nearest[0] if choice.nearest else None)
+    except EncodeError as error:
+        made = Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
+    if not isinstance(made, PartSet):
+        return replace(choice, attempts=(*choice.attempts, made))
+    assert made.choice.encoded is not None
+    studio.adopt(made.choice.encoded, made.measurement)
+    return replace(made.choice, attempts=(*choice.attempts, *made.choice.attempts))
 
 
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
@@ -145,77 +167,6 @@ def _drawn(request: Request, source: SourceInfo) -> tuple[Region, ...]:
     return drawn.load(request.regions, source)
 
 
-class _Studio:
-    """The probe that the search uses: real encoders, real sizes on disk, every frame measured."""
-
-    def __init__(self, job: EncodeJob) -> None:
-        self._job = job
-        self._encoders: dict[str, Encoder] = {}
-        self._measurements: dict[Path, Measurement] = {}
-
-    @property
-    def regions(self) -> RegionSet:
-        """What was found in the source; nothing before it was looked for."""
-        return self._job.regions
-
-    def look_for_regions(self, drawn: Sequence[Region]) -> None:
-        """Find what is worth keeping, as much of it as the certificate has room to record."""
-        from transcoder.regions import packing
-        from transcoder.regions.find import find_in_still, find_in_video
-
-        job = self._job
-        Thread(target=_warm_up).start()
-        if job.source.video is not None:
-            found = find_in_video(job.source.path, job.source.video, drawn, job.tick)
-        else:
-            found = find_in_still(job.source.path, drawn)
-        media = job.source.video or job.source.still
-        assert media is not None
-        room = int(job.cap_bytes * REGIONS_SHARE)
-        self._job = replace(job, regions=packing.fit(found, max_bytes=room, size=(media.width, media.height)))
-
-    def encode(self, spec: EncodeSpec) -> Encoded:
-        name = spec.rung.encoder
-        encoder = self._encoders.setdefault(name, ENCODERS[name](self._job))
-        return encoder.encode(spec)
-
-    def measure(self, encoded: Encoded) -> Fidelity:
-        from transcoder.metrics import measure
-
-        source = self._job.source
-        if source.video is not None:
-            result = measure.measure_video(
-                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick,
-                self.regions.regions,
-            )  # fmt: skip
-        else:
-            self._job.tick("measure", 1, 1)
-            result = measure.measure_still(source.path, encoded.path, self.regions.regions)
-        self._measurements[encoded.path] = result
-        return result.fidelity
-
-    def measurement(self, choice: Choice) -> Measurement | None:
-        """Of the file that was chosen; of a refusal, of the best file under the cap."""
-        encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
-        return self._measurements.get(encoded.path) if encoded else None
-
-    def check(self, choice: Choice) -> Checked:
-        """The task checks of the same file."""
-        from transcoder.metrics.checks import Checked, check_views
-
-        measured = self.measurement(choice)
-        return check_views(measured.views) if measured else Checked()
-
-
-def _warm_up() -> None:
-    """Load the compiled SSIM kernel (about two seconds) while the first encode runs, which leaves the lock free."""
-    import numpy as np
-
-    from transcoder.metrics import ssim
-
-    ssim.ssim_map(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8))
-
-
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What the search decided, with everything it was decided from."""
@@ -224,7 +175,7 @@ class _Outcome:
     source: SourceInfo
     plan: Plan
     choice: Choice
-    studio: _Studio
+    studio: Studio
     checked: Checked
 
     @property
@@ -259,13 +210,28 @@ class _Packet:
     statement: Mapping[str, object]
 
 
-def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, work: Path, stem: str) -> _Packet:
+def _volumes(outcome: _Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
+    """The original in volumes where it is wanted, also beside a refusal; not where the delivery is the original."""
+    wanted = outcome.request.with_original or outcome.request.profile.originals
+    if not wanted or outcome.verdict is Verdict.IDENTICAL:
+        return ()
+    source = outcome.source
+    folder = work / "volumes"
+    folder.mkdir()
+    suffix = re.sub(r"[^\w.]+", "_", source.path.suffix)
+    cap = outcome.request.profile.payload_cap_bytes
+    return volumes.cut(source.path, folder, name=f"{safe_stem(source)}{suffix}", max_bytes=cap, tick=tick)
+
+
+def _certify(
+    outcome: _Outcome, refusal: Refusal | None, original: Sequence[Volume], services: Services, work: Path, stem: str
+) -> _Packet:
     """Name the media, sign the statement about it, verify the signature, and render the report from that."""
     request, choice = outcome.request, outcome.choice
     media: dict[str, Path] = {}
     if choice.winner is not None and choice.encoded is not None:
-        media[f"{stem}.{choice.winner.spec.rung.extension}"] = choice.encoded.path
-    role = "still" if outcome.source.still is not None else "media"
+        media = _named(stem, choice.winner.spec.rung.extension, choice.encoded, choice.parts)
+    role = "part" if choice.parts else "still" if outcome.source.still is not None else "media"
     subjects = [_describe(name, path, role) for name, path in media.items()]
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
     statement = statements.build(
@@ -285,6 +251,7 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
             refusal=refusal.to_dict() if refusal else None,
             regions=outcome.studio.regions,
             checked=outcome.checked,
+            volumes=original,
         )
     )
     content = statements.canonical(statement)
@@ -313,8 +280,23 @@ def _certify(outcome: _Outcome, refusal: Refusal | None, services: Services, wor
         (work / f"final-{name}").write_bytes(data)
     sidecars = {name: work / f"final-{name}" for name in contents}
     roles = {name: key for key, name in names.items()}
-    described = [*subjects, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
-    return _Packet({**media, **sidecars}, described, statement)
+    parcels = [
+        DeliveredFile(role="volume", path=Path(item.path.name), bytes=item.bytes, sha256=item.sha256)
+        for item in original
+    ]
+    described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
+    return _Packet({**media, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
+
+
+def _named(stem: str, extension: str, encoded: Encoded, parts: Sequence[Part]) -> dict[str, Path]:
+    """Media files by final name; parts sort in their order."""
+    if not parts:
+        return {f"{stem}.{extension}": encoded.path}
+    width = max(2, len(str(len(parts))))
+    return {
+        f"{stem}_part-{part.number:0{width}d}-of-{len(parts):0{width}d}.{extension}": part.encoded.path
+        for part in parts
+    }
 
 
 def _describe(name: str, path: Path, role: str) -> DeliveredFile:

@@ -70,6 +70,8 @@ class Profile:
     cap_bytes: int
     transfer_encoding: str
     max_parts: int
+    originals: bool
+    """Whether the untouched original goes along in volumes."""
     video: VideoRules
     audio: AudioRules
     still: StillRules
@@ -95,6 +97,18 @@ class Profile:
             return self
         digest = hashlib.sha256(f"{self.sha256}\ncap_bytes={cap_bytes}\n".encode()).hexdigest()
         return replace(self, name=f"{self.name}-cap{cap_bytes}", cap_bytes=cap_bytes, sha256=digest)
+
+    def with_max_parts(self, max_parts: int) -> Profile:
+        """The same profile with another limit on parts; the name says so.
+
+        :raises ProfileError: below 1.
+        """
+        if max_parts < 1:
+            raise ProfileError("a delivery has one part at the least", where="--max-parts", code="max-parts")
+        if max_parts == self.max_parts:
+            return self
+        digest = hashlib.sha256(f"{self.sha256}\nmax_parts={max_parts}\n".encode()).hexdigest()
+        return replace(self, name=f"{self.name}-parts{max_parts}", max_parts=max_parts, sha256=digest)
 
     @classmethod
     def from_toml(cls, text: str, *, origin: str) -> Profile:
@@ -123,6 +137,7 @@ class Profile:
             cap_bytes=cap_bytes,
             transfer_encoding=encoding,
             max_parts=root.integer("max_parts"),
+            originals=root.flag("originals", default=False),
             video=VideoRules(
                 containers=video.choices("containers", LIMITS["containers"]),
                 codecs=video.choices("codecs", LIMITS["codecs"]),

@@ -21,9 +21,9 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "presets": ("veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
     "audio_codecs": ("aac", "mp3", "opus", "ac3", "pcm_s16le", "flac"),
     "still_formats": ("jpeg", "png", "webp", "avif"),
-    # split and reduce have their place in the ladder but no implementation yet: a profile that
-    # names them is told so instead of being obeyed in part.
-    "rungs": tuple(str(r) for r in RungName if r not in (RungName.SPLIT, RungName.REDUCE)),
+    # reduce has its place in the ladder but no implementation yet: a profile that names it is told so instead of
+    # being obeyed in part.
+    "rungs": tuple(str(r) for r in RungName if r is not RungName.REDUCE),
 }
 
 _KEYS: Mapping[str, frozenset[str]] = {
@@ -35,6 +35,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
             "cap_bytes",
             "transfer_encoding",
             "max_parts",
+            "originals",
             "video",
             "audio",
             "still",
@@ -100,6 +101,13 @@ class Table:
         value = self._get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             self.fail(key, f"must be a whole number of at least 1, not {_shown(value)}")
+        return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false, or the default where the key is absent."""
+        value = (self.values or {}).get(key, default)
+        if not isinstance(value, bool):
+            self.fail(key, f"must be true or false, not {_shown(value)}")
         return value
 
     def ratio(self, key: str, *, default_key: str | None = None) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,6 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     if not predicate["files"]:
         return [_step(8, _TITLE_8, Outcome.SKIPPED, "a refusal delivers no file"),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "a refusal delivers no file")]  # fmt: skip
-    output = folder / predicate["files"][0]["name"]
     if recorded is None and predicate["verdict"] == "identical":
         same = predicate["files"][0]["sha256"] == predicate["source"]["sha256"]
         outcome = Outcome.PASSED if same else Outcome.FAILED
@@ -44,10 +44,9 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
                 _step(9, _TITLE_9, Outcome.SKIPPED, "nothing to measure")]  # fmt: skip
     try:
         info = probe(source, sha256=predicate["source"]["sha256"])
-        offset = offset_of(parsed)
-        fidelity = _measure(info, output, offset, tick, recorded_regions(predicate)).fidelity
+        fidelity = _measure(info, _outputs(parsed, folder), tick, recorded_regions(predicate)).fidelity
         first = _compare(recorded, fidelity, predicate["verdict"])
-        return [first, _oracle(info, output, fidelity)]
+        return [first, _oracle(info, [item.path for item in _outputs(parsed, folder)], fidelity)]
     except (TranscodeError, *SENSELESS) as error:
         return [_step(8, _TITLE_8, Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "needs step 8")]  # fmt: skip
@@ -67,16 +66,23 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
     if not predicate["files"] or predicate["verdict"] == "identical":
         return None
     info = probe(source, sha256=predicate["source"]["sha256"])
-    output = folder / predicate["files"][0]["name"]
-    return _measure(info, output, offset_of(parsed), lambda *_: None, recorded_regions(predicate))
+    return _measure(info, _outputs(parsed, folder), lambda *_: None, recorded_regions(predicate))
+
+
+def _outputs(parsed: dict[str, Any], folder: Path) -> list[measure.Output]:
+    """The files that hold the picture, in order."""
+    predicate = parsed["predicate"]
+    if predicate["parts"]:
+        return [measure.Output(folder / part["name"], Fraction(part["offset_s"])) for part in predicate["parts"]]
+    return [measure.Output(folder / predicate["files"][0]["name"], offset_of(parsed))]
 
 
 def _measure(
-    info: SourceInfo, output: Path, offset: Fraction, tick: Tick, regions: Sequence[Region]
+    info: SourceInfo, outputs: Sequence[measure.Output], tick: Tick, regions: Sequence[Region]
 ) -> measure.Measurement:
     if info.video is not None:
-        return measure.measure_video(info.path, info.video, output, offset, tick, regions)
-    return measure.measure_still(info.path, output, regions)
+        return measure.measure_parts(info.path, info.video, outputs, tick, regions)
+    return measure.measure_still(info.path, outputs[0].path, regions)
 
 
 def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) -> Step:
@@ -100,9 +106,9 @@ def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) 
     return _step(8, _TITLE_8, outcome, detail)
 
 
-def _oracle(info: SourceInfo, output: Path, fidelity: Fidelity) -> Step:
+def _oracle(info: SourceInfo, outputs: Sequence[Path], fidelity: Fidelity) -> Step:
     """scikit-image's structural_similarity (Gaussian weights, sigma 1.5, as Wang et al. 2004) on samples."""
-    pairs = _sample_still(info, output) if info.video is None else _sample_video(info, output, fidelity)
+    pairs = _sample_still(info, outputs[0]) if info.video is None else _sample_video(info, outputs, fidelity)
     ours, theirs = [], []
     for before, after in pairs:
         ours.append(mean(ssim_map(before, after)[0]))
@@ -141,22 +147,26 @@ def _luma(image: Image.Image) -> NDArray[np.uint8]:
     return stills.ycbcr_planes(image)[0]
 
 
-def _sample_video(info: SourceInfo, output: Path, fidelity: Fidelity) -> list[Pair]:
+def _sample_video(info: SourceInfo, outputs: Sequence[Path], fidelity: Fidelity) -> list[Pair]:
     """Evenly spaced frames, and the worst one."""
     assert info.video is not None
     worst = min(range(fidelity.frames), key=fidelity.ssim_y.__getitem__)
     step = max(1, fidelity.frames // SAMPLES)
     wanted = {*range(0, fidelity.frames, step), worst}
-    track = probe(output, sha256="").video
-    assert track is not None
     full = info.video.color_range == frames.FULL_RANGE
     pairs: list[Pair] = []
-    originals, copies = read_frames(info.path, info.video), read_frames(output, track)
+    originals, copies = read_frames(info.path, info.video), chain.from_iterable(map(_frames_of, outputs))
     for number, (original, copy) in enumerate(zip(originals, copies, strict=False)):
         if number in wanted:
             before, after = _frame_luma(original, full), _frame_luma(copy, full)
             pairs.append((before, after[: before.shape[0], : before.shape[1]]))
     return _large_enough(pairs)
+
+
+def _frames_of(path: Path) -> Iterator[TimedFrame]:
+    track = probe(path, sha256="").video
+    assert track is not None
+    return read_frames(path, track)
 
 
 def _frame_luma(timed: TimedFrame, full_range: bool) -> NDArray[np.uint8]:

@@ -21,6 +21,7 @@ from transcoder import resources
 from transcoder.certificate import regions
 from transcoder.certificate.base import SignerIdentity
 from transcoder.errors import CertificateError
+from transcoder.media.index import frames_digest
 from transcoder.metrics import packing
 from transcoder.metrics.checks import Checked
 from transcoder.model import (
@@ -40,6 +41,8 @@ from transcoder.model import (
     VideoTrack,
     require_aware,
 )
+from transcoder.parts.survey import Expected
+from transcoder.parts.volumes import Volume, parse_name, volume_name
 from transcoder.profile import Profile
 from transcoder.version import __version__
 
@@ -85,6 +88,8 @@ class StatementInput:
     refusal: Mapping[str, object] | None = None
     regions: RegionSet = NO_REGIONS
     checked: Checked = field(default_factory=Checked)
+    volumes: Sequence[Volume] = ()
+    """The untouched original in volumes, where it goes along."""
 
 
 def build(facts: StatementInput) -> dict[str, object]:
@@ -114,6 +119,8 @@ def build(facts: StatementInput) -> dict[str, object]:
                 {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects
             ],
             "delivery": _delivery(facts.choice, profile),
+            "parts": _parts(facts.choice, facts.subjects),
+            "original": _original(facts),
             "timing": _timing(source.video, facts.choice, facts.fidelity),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
@@ -311,9 +318,61 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
         "settings": _settings(choice.encoded.settings),
         "encodes": choice.winner.encodes,
         "bytes": choice.encoded.bytes,
-        "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes),
+        "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes / max(1, len(choice.parts))),
         "lossless_proof": choice.encoded.lossless_proof,
     }
+
+
+def _original(facts: StatementInput) -> dict[str, object] | None:
+    """The volumes' hashes in order; their names and sizes follow by rule, and an hour of video has hundreds."""
+    if not facts.volumes:
+        return None
+    first = facts.volumes[0]
+    parsed = parse_name(first.path.name)
+    assert parsed is not None
+    return {
+        "name": parsed[0],
+        "bytes": facts.source.bytes,
+        "sha256": facts.source.sha256,
+        "volume_bytes": first.bytes,
+        "volumes": [volume.sha256 for volume in facts.volumes],
+    }
+
+
+def expected_volumes(original: Mapping[str, Any]) -> list[Expected]:
+    """The volumes that a certificate's ``original`` stands for."""
+    count, size = len(original["volumes"]), original["volume_bytes"]
+    return [
+        Expected(
+            name=volume_name(original["name"], number, count),
+            bytes=size if number < count else original["bytes"] - size * (count - 1),
+            sha256=digest,
+        )
+        for number, digest in enumerate(original["volumes"], start=1)
+    ]
+
+
+def _parts(choice: Choice, subjects: Sequence[DeliveredFile]) -> list[dict[str, object]] | None:
+    """What each of several files holds; subjects are in the order of the parts."""
+    if not choice.parts:
+        return None
+    return [
+        {
+            "number": part.number,
+            "name": item.path.name,
+            "first_frame": part.first,
+            "frames": part.frames,
+            "start_s": str(part.start_s),
+            "end_s": str(part.end_s),
+            "offset_s": str(part.encoded.timing_offset_s),
+            "p1": {
+                score.region: _number(score.p1)
+                for score in (part.attempt.fidelity.scores if part.attempt.fidelity else ())
+                if (score.metric, score.plane) == ("ssim", "y")
+            },
+        }
+        for part, item in zip(choice.parts, subjects, strict=True)
+    ]
 
 
 def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:
@@ -327,6 +386,9 @@ def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None)
         "max_error_s": str(fidelity.max_time_error_s) if fidelity else None,
         "first_s": _number(fidelity.times_s[0]) if fidelity else None,
         "last_s": _number(fidelity.times_s[-1]) if fidelity else None,
+        "frames_sha256": (
+            frames_digest(round(time_s / video.time_base) for time_s in fidelity.times_s) if fidelity else None
+        ),
     }
 
 

@@ -26,6 +26,7 @@ from cryptography import x509
 from transcoder.certificate import cms, statement
 from transcoder.certificate.base import SignatureFacts
 from transcoder.errors import CertificateError, InputError, TranscodeError
+from transcoder.parts.survey import survey
 
 TOLERANCE = 0.0005
 """Scores may differ by this between builds of the decoders; on one build they are equal."""
@@ -262,7 +263,23 @@ def _files(parsed: dict[str, Any], folder: Path) -> str:
                 where=item["name"],
                 code="file-changed",
             )
-    return f"{len(files)} file(s)" if files else "a refusal delivers no file"
+    volumes = _volumes(predicate["original"], folder)
+    return (f"{len(files)} file(s)" if files else "a refusal delivers no media") + volumes
+
+
+def _volumes(original: dict[str, Any] | None, folder: Path) -> str:
+    if original is None:
+        return ""
+    found = survey(folder, statement.expected_volumes(original))
+    if not found.complete:
+        lacking = [*found.missing, *(f"{name} ({reason})" for name, reason in found.damaged)]
+        raise CertificateError(
+            f"{len(lacking)} of {len(original['volumes'])} volumes of the original lack: {', '.join(lacking[:3])}"
+            f"{', ...' if lacking[3:] else ''}",
+            hint="ask the sender for these",
+            code="file-missing",
+        )
+    return f", and the original in {len(original['volumes'])} volumes"
 
 
 def _cap(parsed: dict[str, Any], certificate: Path) -> str:

@@ -80,6 +80,12 @@ def apply(
     regions: Annotated[
         Path | None, typer.Option(help="JSON file of places to keep well (docs/regions.schema.json); one source.")
     ] = None,
+    max_parts: Annotated[
+        int | None, typer.Option(min=1, help="Another limit on the parts of one delivery than the profile's.")
+    ] = None,
+    with_original: Annotated[
+        bool, typer.Option("--with-original", help="Also send the untouched original, in volumes under the cap.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a source on standard output.")] = False,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown, on standard error.")] = (
         ProgressKind.AUTO
@@ -94,6 +100,8 @@ def apply(
     loaded = load(profile)
     if cap is not None:
         loaded = loaded.with_cap(cap)
+    if max_parts is not None:
+        loaded = loaded.with_max_parts(max_parts)
     fields = _case_fields(case, {"urn": urn, "exhibit": exhibit, "operator": operator, "description": description})
     override = _override(accept_degraded, fields, reason)
     found = expand(sources)
@@ -117,6 +125,7 @@ def apply(
             override=override,
             progress=_until_stopped(callback),
             regions=regions,
+            with_original=with_original,
         )
 
     codes = []
@@ -155,6 +164,27 @@ def verify(
         else:
             render.verification(result)
     raise typer.Exit(exits.DELIVERED if all(result.ok for result in results) else exits.NOT_VERIFIED)
+
+
+@app.command()
+def join(
+    path: Annotated[Path, typer.Argument(help="The folder with the parts, or their certificate.")],
+    out: Annotated[Path, typer.Option(help="The file to write; it must not exist.")],
+    original: Annotated[
+        bool, typer.Option("--original", help="Restore the untouched original from its volumes instead.")
+    ] = False,
+    ca: Annotated[Path | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Put parts together again without loss, and prove that nothing is missing; says which part lacks."""
+    from transcoder.app import join as run
+    from transcoder.cli import render
+
+    result = run(path, out=out, original=original, ca=ca, progress=_until_stopped(lambda _: None))
+    if as_json:
+        print(json.dumps(result.to_dict()))
+    else:
+        render.joined(result)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from transcoder.model import SourceInfo
 
 if TYPE_CHECKING:
     from transcoder.app import Inspection
+    from transcoder.joining import Joined
 
 _WORDS = {
     "identical": "identical (same bytes)",
@@ -55,9 +56,11 @@ def outcome(result: Outcome) -> None:
             say(f"  report:         {delivery.file('report').path}")
         return
     assert delivery is not None
-    media = next(item for item in delivery.files if item.role in ("media", "still", "part"))
+    media = [item for item in delivery.files if item.role in ("media", "still", "part")]
+    size = sum(item.bytes for item in media)
+    count = f" in {len(media)} parts" if len(media) > 1 else ""
     say(f"{delivery.source.name}: {_WORDS[str(delivery.verdict)]}")
-    say(f"  {delivery.rung}: {delivery.source.bytes:,} -> {media.bytes:,} bytes in {delivery.seconds:.1f} s")
+    say(f"  {delivery.rung}: {delivery.source.bytes:,} -> {size:,} bytes{count} in {delivery.seconds:.1f} s")
     if delivery.fidelity is not None:
         frame, tile = delivery.fidelity.score("frame"), delivery.fidelity.score("tile")
         count = f"{delivery.fidelity.frames:,} frames measured: " if delivery.source.kind == "video" else ""
@@ -66,7 +69,8 @@ def outcome(result: Outcome) -> None:
             f"worst place {tile.minimum:.4f}" + (f" at {tile.minimum_at_s:.1f} s" if delivery.source.video else "")
         )
     _tasks(delivery.statement)
-    say(f"  file:   {media.path}")
+    for item in media:
+        say(f"  file:   {item.path}" + (f" ({item.bytes:,} bytes)" if len(media) > 1 else ""))
     say(f"  report: {delivery.file('report').path}")
 
 
@@ -92,6 +96,13 @@ def verification(result: Verification) -> None:
         say(f'  VERIFIED: the certificate holds; its verdict is "{result.verdict}"')
     else:
         say("  NOT VERIFIED")
+
+
+def joined(result: Joined) -> None:
+    """What was put together, and what that proves."""
+    say(f"{result.path}: {result.proof}")
+    for warning in result.warnings:
+        complain(warning)
 
 
 def regions(result: Inspection) -> None:

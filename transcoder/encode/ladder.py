@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from transcoder.encode import audio, fates, h264, hevc, roi
@@ -39,8 +39,13 @@ _CONTAINER_OF = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "mkv"}
 _EXTENSIONS = {"jpeg": "jpg"}
 _MUX_BYTES_PER_FRAME = 12
 """What MP4 needs at the least for one frame's size, time and chunk, before any picture."""
+_HOPELESS_BITS_PER_PIXEL = 0.001
+"""A fortieth of what a street at rest takes to meet the floors; trying it all the same would cost a whole encode."""
 FIRST_AIM = 0.99
 """First attempt at a byte target; two passes land within about 1 % on clips of tens of seconds."""
+
+
+_LOSSY = frozenset((RungName.RE_ENCODE, RungName.SPLIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,17 @@ class Plan:
     @property
     def gentle(self) -> tuple[Rung, ...]:
         """The leading rungs that change no sample: they need no regions."""
-        return tuple(takewhile(lambda rung: rung.name is not RungName.RE_ENCODE, self.rungs))
+        return tuple(takewhile(lambda rung: rung.name not in _LOSSY, self.rungs))
+
+    @property
+    def whole(self) -> tuple[Rung, ...]:
+        """The lossy rungs that put everything into one file."""
+        return tuple(rung for rung in self.rungs[len(self.gentle) :] if rung.name is not RungName.SPLIT)
+
+    @property
+    def parts(self) -> Rung | None:
+        """The rung that makes several files, where it applies."""
+        return next((rung for rung in self.rungs if rung.name is RungName.SPLIT), None)
 
 
 def plan_ladder(
@@ -119,21 +134,28 @@ def _video_rungs(
         )
     yield RungName.LOSSLESS, "there is no lossless way to make a video smaller that players open"
 
+    several = RungName.SPLIT in profile.fallback and profile.max_parts > 1
+    bits_per_pixel = cap * 8 / (video.frames * video.width * video.height)
+    hopeless = ""
     if video.frames * _MUX_BYTES_PER_FRAME > cap:
-        yield RungName.RE_ENCODE, f"the index of {video.frames} frames alone is over the cap of {cap} bytes"
-        return
+        hopeless = f"the index of {video.frames} frames alone is over the cap of {cap} bytes"
+    elif several and bits_per_pixel < _HOPELESS_BITS_PER_PIXEL:
+        hopeless = f"not tried: the cap leaves {bits_per_pixel:.5f} bits for a pixel, and no codec lives on that"
+    if hopeless:
+        yield RungName.RE_ENCODE, hopeless
     pixel_format = fates.pixel_format_for(video, profile)
     layout = frames.layout_of(pixel_format)
     deep = layout is not None and layout.bit_depth > 8
     # In the profile's order, but hardly any player takes H.264 with more than 8 bits: then it comes last.
-    for codec in sorted(profile.video.codecs, key=lambda name: deep and name == "h264"):
+    codecs = sorted(profile.video.codecs, key=lambda name: deep and name == "h264")
+    for codec in codecs:
         settings: dict[str, Value] = {
             "container": profile.video.containers[0],
             "preset": profile.video.preset,
             "pixel_format": pixel_format,
             **roi.as_settings(OFFSETS.get(codec, {}), kinds or ()),
         }
-        yield Rung(
+        rung = Rung(
             name=RungName.RE_ENCODE,
             encoder=codec,
             extension=profile.video.containers[0],
@@ -144,6 +166,12 @@ def _video_rungs(
             ),
             fates=fates.re_encode_video(source, codec, pixel_format),
         )  # fmt: skip
+        if not hopeless:
+            yield rung
+        if several and codec == codecs[0]:
+            yield replace(rung, name=RungName.SPLIT)
+    if not several:
+        yield RungName.SPLIT, "the profile allows one part only"
 
 
 def _own_container(source: SourceInfo) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 import av.codec.context
 import av.video.frame
 
-from transcoder.encode import audio, roi
+from transcoder.encode import audio, roi, statistics
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.statistics import FrameCost
 from transcoder.media import frames
 from transcoder.media.containers import library_errors
 from transcoder.media.reader import TimedFrame, nominal_step, read_frames
@@ -116,6 +117,11 @@ class VideoReEncode:
             timing_offset_s=offset,
         )
         return self._made[bitrate]
+
+    def frame_costs(self) -> tuple[FrameCost, ...]:
+        """What each frame asks for, as the first pass found; empty where there was none."""
+        path = self._statistics()
+        return statistics.read(path) if path.exists() else ()
 
     def _bitrate(self, target_bytes: float, feed: AudioFeed | None) -> int:
         overhead = self._overhead

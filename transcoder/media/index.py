@@ -6,6 +6,7 @@ pixel, that reading from the start gives: not every key frame that a container l
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -80,3 +81,11 @@ def end_of(track: VideoTrack, index: FrameIndex, end: int) -> Fraction:
     if end < index.end:
         return index.moments[end - index.first] * track.time_base
     return (index.moments[-1] + nominal_step(track)) * track.time_base
+
+
+def frames_digest(ticks: Iterable[int]) -> str:
+    """SHA-256 of a list of frames: each one's time in whole ticks of the source's time base, a line each."""
+    digest = hashlib.sha256()
+    for tick in ticks:
+        digest.update(b"%d\n" % tick)
+    return digest.hexdigest()

@@ -8,7 +8,7 @@ chroma resolution or bit depth in the output shows in its score.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
@@ -60,6 +60,54 @@ def measure_video(
     :param regions: measured each and by class, beside the whole frame.
     :raises OutputMismatch: where a frame is missing, added, or more than one output tick off its time.
     """
+    return measure_parts(source, track, [Output(output, offset_s)], tick, regions)
+
+
+def measure_parts(
+    source: Path, track: VideoTrack, outputs: Sequence[Output], tick: Tick, regions: Sequence[Region] = ()
+) -> Measurement:
+    """Compare a video with the files that hold its frames one after the other; else as ``measure_video``."""
+    collector = Collector(track, regions)
+    with library_errors("measuring", outputs[0].path):
+        pairs = zip_longest(read_frames(source, track), _copies(outputs, track))
+        for number, (original, copy) in enumerate(pairs):
+            if original is None or copy is None:
+                missing = "output" if copy is None else "source"
+                raise OutputMismatch(f"frame {number} is missing from the {missing}", where=outputs[-1].path.name)
+            collector.add(original, copy.timed, _time_error(original, track.time_base, copy))
+            tick("measure", number + 1, track.frames)
+    return collector.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file to be judged, and the seconds that were subtracted from every source timestamp in it."""
+
+    path: Path
+    offset_s: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A frame of an output, and when the source should show it."""
+
+    timed: TimedFrame
+    tick_s: Fraction
+    offset_s: Fraction
+
+    @property
+    def time_s(self) -> Fraction:
+        return self.timed.pts * self.tick_s
+
+
+def _copies(outputs: Sequence[Output], track: VideoTrack) -> Iterator[_Copy]:
+    for item in outputs:
+        found = _output_track(item.path, track)
+        for timed in read_frames(item.path, found):
+            yield _Copy(timed, found.time_base, item.offset_s)
+
+
+def _output_track(output: Path, track: VideoTrack) -> VideoTrack:
     output_track = probe(output, sha256="").video
     if output_track is None:
         raise OutputMismatch("the output holds no video", where=output.name)
@@ -69,17 +117,7 @@ def measure_video(
             f"the size changed from {track.width}x{track.height} to {output_track.width}x{output_track.height}",
             where=output.name,
         )
-    collector = Collector(track, regions)
-    with library_errors("measuring", output):
-        pairs = zip_longest(read_frames(source, track), read_frames(output, output_track))
-        for number, (original, copy) in enumerate(pairs):
-            if original is None or copy is None:
-                missing = "output" if copy is None else "source"
-                raise OutputMismatch(f"frame {number} is missing from the {missing}", where=output.name)
-            error = _time_error(original, track.time_base, offset_s, copy, output_track.time_base)
-            collector.add(original, copy, error)
-            tick("measure", number + 1, track.frames)
-    return collector.result()
+    return output_track
 
 
 class Joined:
@@ -112,14 +150,12 @@ class Joined:
         return Measurement(whole.fidelity(), self._worst.before, self._worst.after, views, whole)
 
 
-def _time_error(
-    original: TimedFrame, source_base: Fraction, offset_s: Fraction, copy: TimedFrame, output_base: Fraction
-) -> Fraction:
-    expected = original.pts * source_base - offset_s
-    error = abs(copy.pts * output_base - expected)
-    if error > output_base:
+def _time_error(original: TimedFrame, source_base: Fraction, copy: _Copy) -> Fraction:
+    expected = original.pts * source_base - copy.offset_s
+    error = abs(copy.time_s - expected)
+    if error > copy.tick_s:
         raise OutputMismatch(
-            f"a frame of {float(expected):.6f} s is shown at {float(copy.pts * output_base):.6f} s",
+            f"a frame of {float(expected):.6f} s is shown at {float(copy.time_s):.6f} s",
             code="timestamps-differ",
         )
     return error

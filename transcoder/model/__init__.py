@@ -14,6 +14,7 @@ from transcoder.model.attempt import (
     Fidelity,
     ItemFate,
     Knob,
+    Part,
     RegionScore,
     Rung,
     RungName,
@@ -48,7 +49,7 @@ from transcoder.model.source import (
     VideoTrack,
 )
 from transcoder.model.span import Span
-from transcoder.model.value import Value
+from transcoder.model.value import Value, exact_clock
 
 __all__ = [
     "MAX_FIELD_CHARACTERS",
@@ -69,6 +70,7 @@ __all__ = [
     "Knob",
     "OtherTrack",
     "Override",
+    "Part",
     "Progress",
     "ProgressCallback",
     "Region",
@@ -85,6 +87,7 @@ __all__ = [
     "Value",
     "Verdict",
     "VideoTrack",
+    "exact_clock",
     "ignore_progress",
     "require_aware",
 ]

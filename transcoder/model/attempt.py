@@ -169,6 +169,26 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several files that together hold all frames."""
+
+    number: int
+    """From 1."""
+    first: int
+    """Number of its first frame in the source, from 0."""
+    start_s: Fraction
+    end_s: Fraction
+    """When its first frame is shown and its last one is over, in the source's own time."""
+    encoded: Encoded
+    attempt: Attempt
+
+    @property
+    def frames(self) -> int:
+        """How many it holds."""
+        return self.attempt.fidelity.frames if self.attempt.fidelity else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The outcome of the search: a winner or none, and the whole trail."""
 
@@ -178,3 +198,5 @@ class Choice:
     degraded: bool = False
     nearest: tuple[Attempt, Encoded] | None = None
     """Where nothing won: the attempt under the cap that came nearest to its floors."""
+    parts: tuple[Part, ...] = ()
+    """Where the winner is a set of files; ``encoded`` then describes the set, and its path is the first part's."""

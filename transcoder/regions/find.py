@@ -17,6 +17,7 @@ import numpy as np
 
 from transcoder.media import stills
 from transcoder.media.ahead import running_ahead
+from transcoder.media.index import FrameIndex
 from transcoder.media.reader import read_frames
 from transcoder.model import Box, DetectorUse, Region, RegionKind, RegionSet, Sighting, VideoTrack
 from transcoder.regions.base import Found, Picture, RegionDetector
@@ -86,23 +87,31 @@ class Detectors:
 
 
 def find_in_video(
-    source: Path, track: VideoTrack, drawn: Sequence[Region], tick: Tick, *, wanted: Sequence[str] | None = None
+    source: Path,
+    track: VideoTrack,
+    drawn: Sequence[Region],
+    tick: Tick,
+    *,
+    wanted: Sequence[str] | None = None,
+    index: FrameIndex | None = None,
 ) -> RegionSet:
     """Everything worth keeping in a video.
 
     :param drawn: regions the caller gave; they come first.
     :param tick: called as ``tick("find", done, total)``.
     :param wanted: names of detectors beside motion; None means all that work here.
+    :param index: every frame is noted in it, since this is the one time that the whole source is decoded.
     :raises InputError: where no frame decodes.
     """
-    sampler = Sampler(track)
+    index = FrameIndex() if index is None else index
+    sampler = Sampler(track, index)
     with running_ahead(sampler.samples(read_frames(source, track)), depth=_SAMPLES_AHEAD) as samples:
         detectors = Detectors(wanted)  # loads while the first samples are made
         scout = Scout(track, detectors)
         for sample in samples:
             scout.take(sample)
             tick("find", sample.number, track.frames)
-    moments = sampler.moments
+    moments = index.moments
     tick("find", len(moments), track.frames)
     found = [*(_from_frame(region, moments) for region in drawn), *_named(_largest(scout.finish(moments[-1])))]
     warnings = [*detectors.warnings, *scout.warnings]

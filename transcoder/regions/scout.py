@@ -5,7 +5,6 @@ Motion needs nothing from the detectors, so its stage may run ahead in another t
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from av.video.reformatter import Interpolation
 
+from transcoder.media.index import FrameIndex
 from transcoder.media.reader import TimedFrame
 from transcoder.model import Box, DetectorUse, Region, VideoTrack
 from transcoder.regions.base import Found, Picture
@@ -58,15 +58,15 @@ class Sampler:
     """The first stage: frames in, samples out; those between two samples cost nothing.
 
     :param track: the video being looked at.
+    :param index: every frame is noted in it.
     """
 
-    def __init__(self, track: VideoTrack) -> None:
+    def __init__(self, track: VideoTrack, index: FrameIndex) -> None:
         clock = Clock.of(track)
         self._small = small_size(*clock.size)
         self._gate = MotionGate(*clock.size)
         self._due = Due(clock.ticks(MOTION_EVERY_S))
-        self.moments = array("q")
-        """Timestamps of all frames seen so far."""
+        self._index = index
 
     @property
     def use(self) -> DetectorUse:
@@ -75,11 +75,14 @@ class Sampler:
 
     def samples(self, frames: Iterable[TimedFrame]) -> Iterator[Sample]:
         """Look at frames in order."""
-        for timed in frames:
-            before_pts = self.moments[-1] if self.moments else timed.pts
-            self.moments.append(timed.pts)
+        before_pts: int | None = None
+        for number, timed in enumerate(self._index.noting(frames)):
             if self._due.now(timed.pts):
-                yield Sample(len(self.moments) - 1, timed, before_pts, self._gate.look(self._grey(timed)))
+                yield Sample(number, timed, timed.pts if before_pts is None else before_pts, self._look(timed))
+            before_pts = timed.pts
+
+    def _look(self, timed: TimedFrame) -> Movement:
+        return self._gate.look(self._grey(timed))
 
     def _grey(self, timed: TimedFrame) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
         width, height = self._small

@@ -18,6 +18,7 @@ from PIL import Image
 
 from transcoder.metrics.areas import View
 from transcoder.metrics.packing import unpack
+from transcoder.model import exact_clock
 from transcoder.report import pictures
 from transcoder.report.charts import Line, clock, fidelity_chart
 from transcoder.report.tracks import Card, cards, overview
@@ -155,6 +156,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["clock"] = clock
+    environment.filters["exact_clock"] = lambda fraction: exact_clock(Fraction(fraction))
     environment.filters["bytes"] = lambda number: f"{number:,} bytes"
     environment.filters["score"] = lambda number: f"{number:.4f}"
     return environment.get_template("report.html.j2")

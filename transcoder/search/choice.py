@@ -42,8 +42,8 @@ def choose(
     floors: Mapping[str, float],
     probe: Probe,
     *,
-    accept_degraded: bool,
     before: Sequence[Attempt] = (),
+    max_encodes: int | None = None,
 ) -> Choice:
     """Try the rungs in order and take the first that fits the cap and meets the floors.
 
@@ -51,14 +51,13 @@ def choose(
     most one extra full encode.
 
     :param floors: region class -> worst 1 % that must be reached.
-    :param accept_degraded: take the best file under the cap even where it misses a floor (an accountable
-        override); it wins only after every rung has failed honestly.
     :param before: attempts at gentler rungs, which the choice's trail begins with.
+    :param max_encodes: how often each rung is tried; None means what its knob is worth, and moving bits once.
     """
     attempts = list(before)
     nearest: tuple[float, Attempt, Encoded] | None = None
     for rung in rungs:
-        for tried in _try_rung(rung, cap_bytes, floors, probe):
+        for tried in _try_rung(rung, cap_bytes, floors, probe, max_encodes):
             attempt, encoded = tried
             attempts.append(attempt)
             if encoded is None:
@@ -68,19 +67,21 @@ def choose(
             shortfall = max(floor - got for got, floor in attempt.missed.values())
             if nearest is None or shortfall < nearest[0]:
                 nearest = (shortfall, attempt, encoded)
-    if nearest is None:
-        return Choice(winner=None, encoded=None, attempts=tuple(attempts))
-    _, attempt, encoded = nearest
-    if accept_degraded:
-        return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts), degraded=True)
-    return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=(attempt, encoded))
+    return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=nearest[1:] if nearest else None)
+
+
+def accept_nearest(choice: Choice) -> Choice:
+    """The choice of a person who takes the best file under the cap although it misses a floor."""
+    if choice.winner is not None or choice.nearest is None:
+        return choice
+    attempt, encoded = choice.nearest
+    return replace(choice, winner=attempt, encoded=encoded, degraded=True, nearest=None)
 
 
 def _try_rung(
-    rung: Rung, cap_bytes: int, floors: Mapping[str, float], probe: Probe
+    rung: Rung, cap_bytes: int, floors: Mapping[str, float], probe: Probe, max_encodes: int | None
 ) -> Iterator[tuple[Attempt, Encoded | None]]:
     """One attempt, or two where bits were moved; each with its file where that is under the cap."""
-    max_encodes: int | None = None
     while True:
         try:
             filled = fill(rung, cap_bytes, probe, max_encodes=max_encodes)

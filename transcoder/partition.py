@@ -1,0 +1,328 @@
+"""Parts: a video that one file cannot hold goes as several, each under the cap and above the floors.
+
+``search.splitting`` decides where to cut; here each part is a small job of its own: a span of the source, its
+share of the audio, one rung, filled to the cap and measured on every frame.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from threading import Lock
+
+import numpy as np
+
+from transcoder import search
+from transcoder.encode import audio
+from transcoder.encode.base import Sound
+from transcoder.encode.ladder import FIRST_AIM, plan_ladder
+from transcoder.errors import EncodeError
+from transcoder.media import joining
+from transcoder.media.index import cut, end_of
+from transcoder.metrics.measure import Joined, Measurement
+from transcoder.model import (
+    Attempt,
+    Choice,
+    Encoded,
+    EncodeSpec,
+    Part,
+    RegionKind,
+    Rung,
+    RungName,
+    SourceInfo,
+    VideoTrack,
+    exact_clock,
+)
+from transcoder.search.splitting import Footage, Split, needed_growth, split
+from transcoder.studio import Studio
+
+LABEL_BYTES = 768
+"""Kept free in every part for the tags that say which part of which master it is."""
+SHORTEST_S = Fraction(1)
+"""A part shorter than this is a slide show's page, not a video."""
+_SAMPLES, _SAMPLE_S = 3, Fraction(8)
+_SAMPLE_BITS_PER_PIXEL = 0.03
+_KEY_MOMENT_S = Fraction(2, 5)
+_UNREST = dict.fromkeys(RegionKind, 1.0) | {RegionKind.TEXT: 0.0, RegionKind.MOTION: 0.3}
+"""How much a cut disturbs who follows something of this kind; text mostly stands still."""
+_KEY_UNREST, _SCENE_CUT = 10.0, -100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSet:
+    """All parts, made, labelled and measured."""
+
+    choice: Choice
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """One part, or the attempt at it."""
+
+    choice: Choice
+    ratio: float
+
+    @property
+    def ok(self) -> bool:
+        return self.choice.winner is not None
+
+
+def split_video(studio: Studio, rung: Rung, nearest: Attempt | None) -> PartSet | Attempt:
+    """Make the parts, or say why there are none.
+
+    :param studio: of the whole, with its regions and index.
+    :param rung: the lossy rung that all parts use.
+    :param nearest: the best attempt at one file for all, from which the number of parts is first guessed.
+    :returns: the parts, or the failed attempt with its reason.
+    :raises EncodeError: where a part cannot be encoded at all.
+    """
+    return _Partition(studio, rung, nearest).run()
+
+
+class _Partition:
+    def __init__(self, studio: Studio, rung: Rung, nearest: Attempt | None) -> None:
+        self._studio, self._job, self._index = studio, studio.job, studio.index
+        track = self._job.source.video
+        assert track is not None
+        self._track: VideoTrack = track
+        self._rung, self._nearest = rung, nearest
+        self._cap = self._job.cap_bytes - LABEL_BYTES
+        self._sound = self._prepare_sound()
+        self._joined, self._lock = Joined(), Lock()
+        self._progress = _Progress(self._job.tick, track.frames)
+        self._encodes = 0
+
+    def run(self) -> PartSet | Attempt:
+        most = self._job.profile.max_parts
+        footage, allowance = self._footage, self._allowance()
+        result = split(footage, self._make, allowance=allowance, max_parts=most)
+        rung = replace(self._rung, name=RungName.SPLIT, knob=None)
+        if not result.ok:
+            return Attempt(
+                spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, encodes=self._encodes,
+                rejected_for=self._why_not(result, most), missed=_missed(result),
+            )  # fmt: skip
+        parts = self._label(result.parts)
+        measured = self._joined.result()
+        encoded = _set(parts)
+        winner = Attempt(
+            spec=EncodeSpec(rung=rung),
+            bytes=encoded.bytes,
+            fidelity=measured.fidelity,
+            rejected_for="",
+            encodes=self._encodes,
+        )
+        return PartSet(
+            choice=Choice(winner=winner, encoded=encoded, attempts=(winner,), parts=parts), measurement=measured
+        )
+
+    def _why_not(self, result: Split[_Made], most: int) -> str:
+        if result.failed is not None:
+            frames, made = result.failed
+            missed = made.choice.nearest[0].missed if made.choice.nearest else {}
+            reason = search.describe_missed(missed) or made.choice.attempts[-1].rejected_for
+            return f"even {len(frames)} frames from {float(self._seconds(frames.start)):.3f} s on: {reason}"
+        return f"about {result.estimate} parts would be needed, and the profile allows {most}"
+
+    # What the splitting asks for
+
+    @cached_property
+    def _costs(self) -> Sequence[float]:
+        """What each frame takes: the first pass's bits where there was one, else all alike."""
+        costs = self._studio.frame_costs()
+        if len(costs) == self._track.frames:
+            return [cost.bits for cost in costs]
+        return [1.0] * len(self._index.moments)
+
+    @cached_property
+    def _footage(self) -> Footage:
+        moments = np.frombuffer(self._index.moments, dtype=np.int64)
+        unrest = np.zeros(len(moments))
+        ticks = float(_KEY_MOMENT_S / self._track.time_base)
+        for region in self._studio.regions.regions:
+            first, last = region.sightings[0].pts, region.sightings[-1].pts
+            unrest[(moments > first) & (moments <= last)] += _UNREST[region.kind]
+            unrest[np.abs(moments - region.key.pts) <= ticks] += _KEY_UNREST * _UNREST[region.kind]
+        for number, cost in enumerate(self._studio.frame_costs()):
+            if cost.key and 0 < number < len(unrest):
+                unrest[number] = _SCENE_CUT
+        rate = self._track.average_rate or Fraction(25)
+        return Footage(self._costs, unrest.tolist(), max(1, math.ceil(SHORTEST_S * rate)))
+
+    def _allowance(self) -> float:
+        """How much cost a part holds, from the attempt at one file or from samples."""
+        nearest = self._nearest
+        if nearest is not None and nearest.fidelity is not None and nearest.bytes:
+            ratio = max(search.errors_of(nearest.fidelity, self._job.profile.floors).values(), default=1.0)
+            return sum(self._costs) / needed_growth(ratio) * self._cap / nearest.bytes
+        return self._sampled()
+
+    def _sampled(self) -> float:
+        """Short runs of frames, encoded once each, say what the floors take."""
+        track, count = self._track, len(self._index.moments)
+        rate = float(count / max(track.duration_s, Fraction(1, 100)))
+        length = max(1, min(count // _SAMPLES, int(float(_SAMPLE_S) * rate)))
+        guess = track.width * track.height * _SAMPLE_BITS_PER_PIXEL / 8
+        holds = []
+        for number in range(_SAMPLES):
+            first = (2 * number + 1) * count // (2 * _SAMPLES) - length // 2
+            frames = range(max(0, first), max(0, first) + length)
+            made = self._attempt(frames, min(float(self._cap), guess * length), measure_only=True)
+            attempt = made.choice.winner or (made.choice.nearest[0] if made.choice.nearest else None)
+            if attempt is None or not attempt.bytes or made.ratio <= 0:
+                continue
+            needed = attempt.bytes * needed_growth(made.ratio)
+            holds.append(sum(self._costs[frames.start : frames.stop]) * self._cap / needed)
+        if not holds:
+            return sum(self._costs) / max(2, self._job.profile.max_parts)
+        return math.prod(holds) ** (1 / len(holds))
+
+    def _make(self, frames: range) -> _Made:
+        made = self._attempt(frames, None, measure_only=False)
+        with self._lock:
+            self._encodes += sum(attempt.encodes for attempt in made.choice.attempts)
+        return made
+
+    def _attempt(self, frames: range, target_bytes: float | None, *, measure_only: bool) -> _Made:
+        """Encode and measure a run of frames, filled to the cap or made once with about ``target_bytes``."""
+        profile, first = self._job.profile, self._index.first + frames.start
+        source = cut(self._job.source, self._index, first, self._index.first + frames.stop)
+        folder = self._job.workdir / f"part-{first}-{len(frames)}{'-sample' if measure_only else ''}"
+        folder.mkdir(exist_ok=True)
+        cap = int(target_bytes) if target_bytes is not None else self._cap
+        job = replace(
+            self._job, source=source, cap_bytes=self._cap, workdir=folder, tick=self._progress.of(first, len(frames)),
+            sound=self._sound_of(source, frames),
+        )  # fmt: skip
+        part = Studio(job)
+        rung = self._rung_for(source, cap)
+        choice = search.choose([rung], self._cap, profile.floors, part,
+                               max_encodes=1 if measure_only else None)  # fmt: skip
+        attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
+        ratio = 0.0
+        if attempt is not None and attempt.fidelity is not None:
+            ratio = max(search.errors_of(attempt.fidelity, profile.floors).values(), default=0.0)
+        if choice.winner is not None and not measure_only:
+            measured = part.measurement(choice)
+            assert measured is not None
+            with self._lock:
+                self._joined.add(first, measured)
+        if choice.winner is None or measure_only:
+            shutil.rmtree(folder, ignore_errors=True)
+        return _Made(choice=choice, ratio=ratio)
+
+    def _rung_for(self, source: SourceInfo, cap: int) -> Rung:
+        """The same rung for a part: its index is smaller, its weights are the same."""
+        rungs = plan_ladder(source, self._job.profile, cap, self._studio.regions.kinds()).rungs
+        alike = [rung for rung in rungs if (rung.name, rung.encoder) == (RungName.RE_ENCODE, self._rung.encoder)]
+        if not alike or alike[0].knob is None:
+            raise EncodeError("a part of this length cannot be encoded", where=source.path.name)
+        knob = replace(alike[0].knob, start=cap * FIRST_AIM, high=self._cap * 1.05)
+        return replace(alike[0], name=RungName.SPLIT, knob=knob)
+
+    # Audio
+
+    def _prepare_sound(self) -> Sound:
+        """Audio is encoded once for the whole, so that parts meet without a click, and shared out by packets."""
+        folder = self._job.workdir / "audio"
+        folder.mkdir(exist_ok=True)
+        # Its share is counted on what all parts together may take.
+        total = self._job.cap_bytes * max(1, min(self._job.profile.max_parts, 8))
+        job = replace(self._job, workdir=folder, cap_bytes=total)
+        return audio.prepare(job, str(self._rung.settings["container"]))
+
+    def _sound_of(self, source: SourceInfo, frames: range) -> Sound:
+        track = source.video
+        assert track is not None
+        whole = len(self._index.moments)
+        from_s = track.start_s if frames.start else None
+        until_s = track.start_s + track.duration_s if frames.stop < whole else None
+        return audio.within(self._sound, from_s, until_s)
+
+    # Putting the set together
+
+    def _label(self, made: Sequence[tuple[range, _Made]]) -> tuple[Part, ...]:
+        """Number the parts, and write into each which one it is."""
+        parts = []
+        for number, (frames, item) in enumerate(made, start=1):
+            encoded, attempt = item.choice.encoded, item.choice.winner
+            assert encoded is not None
+            assert attempt is not None
+            start, end = self._seconds(frames.start), self._seconds(frames.stop)
+            text = describe_part(number, len(made), self._job.source.sha256, start, end)
+            target = self._job.workdir / f"part-{number:03d}{encoded.path.suffix}"
+            joining.copy_packets([joining.Piece(encoded.path)], target, encoded.path.suffix[1:], {"comment": text})
+            size = target.stat().st_size
+            if size > self._job.cap_bytes:
+                raise EncodeError(f"the tags of part {number} take it over the cap", where=self._job.source.path.name)
+            shutil.rmtree(encoded.path.parent, ignore_errors=True)
+            parts.append(
+                Part(number=number, first=self._index.first + frames.start, start_s=start, end_s=end,
+                     encoded=replace(encoded, path=target, bytes=size), attempt=replace(attempt, bytes=size))
+            )  # fmt: skip
+        joining.check_alike([part.encoded.path for part in parts])
+        return tuple(parts)
+
+    def _seconds(self, frame: int) -> Fraction:
+        if frame < len(self._index.moments):
+            return self._index.moments[frame] * self._track.time_base
+        return end_of(self._track, self._index, self._index.end)
+
+
+def describe_part(number: int, count: int, sha256: str, start_s: Fraction, end_s: Fraction) -> str:
+    """What a part says of itself where it arrives alone."""
+    span = f"from {exact_clock(start_s)} to {exact_clock(end_s)} of its own time"
+    return f"Part {number} of {count} of master sha256 {sha256}, {span}."
+
+
+def _missed(result: Split[_Made]) -> dict[str, tuple[float, float]]:
+    nearest = result.failed[1].choice.nearest if result.failed is not None else None
+    return dict(nearest[0].missed) if nearest is not None else {}
+
+
+def _set(parts: Sequence[Part]) -> Encoded:
+    """All parts as one result."""
+    first = parts[0].encoded
+    settings = {key: value for key, value in first.settings.items() if key not in _OF_ONE_PART}
+    settings |= {"parts": len(parts), "frames": sum(part.frames for part in parts)}
+    return replace(first, bytes=sum(part.encoded.bytes for part in parts), settings=settings, saturated=False)
+
+
+_OF_ONE_PART = frozenset(("bitrate_bps", "video_bytes", "audio_bytes", "frames"))
+
+
+class _Progress:
+    """Parts are made side by side; a reader wants one number that only rises."""
+
+    def __init__(self, tick: Callable[[str, int, int | None], None], frames: int) -> None:
+        self._tick, self._frames = tick, frames
+        self._lock = Lock()
+        self._parts: dict[int, float] = {}
+        self._shown = 0
+
+    def of(self, first: int, count: int) -> Callable[[str, int, int | None], None]:
+        """The callback of one part."""
+
+        def tick(phase: str, done: int, total: int | None) -> None:
+            before = _PHASES.get(phase)
+            if before is None or not total:
+                self._tick("parts", self._shown, self._frames)
+                return
+            with self._lock:
+                share = before[0] + before[1] * min(1.0, done / total)
+                self._parts[first] = max(self._parts.get(first, 0.0), share * count)
+                self._shown = max(self._shown, min(self._frames, int(sum(self._parts.values()))))
+            self._tick("parts", self._shown, self._frames)
+
+        return tick
+
+
+_PHASES = {"analyse": (0.0, 0.3), "encode": (0.3, 0.5), "measure": (0.8, 0.2)}
+"""Where each phase of a part begins and how much of the work it is."""
+
+__all__ = ["LABEL_BYTES", "PartSet", "describe_part", "split_video"]

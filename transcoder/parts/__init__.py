@@ -1,0 +1,1 @@
+"""What one delivery is cut into, and how it is put together again."""

@@ -1,0 +1,188 @@
+"""Splitting: where to cut a video that one file cannot hold, so that every part meets the floors.
+
+Pure: what makes and measures a part is handed in, so that this is tested with made-up costs. Parts are made
+side by side, from the front; how much fits into one is learned from those that are finished. A part that
+misses a floor is cut again, so one hard scene costs a few encodes of itself and not of the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Generic, Protocol, TypeVar
+
+WORKERS = 2
+EXPONENT = 1.5
+"""The error 1 - SSIM falls about as this power of the bytes spent near the floors: 2 on a busy road, 1 where little moves.
+Too high a guess makes too few parts, of which those that miss are cut again; too low a one wastes files."""
+RATIO_AIM = 0.93
+"""How much of the allowed error a part is planned to use: a part that misses costs more than one that has room."""
+_SNAP_SHARE = 0.12
+"""A cut may come this share of a part earlier than planned, to fall on a quiet moment or a change of scene."""
+_MOST_GROWTH = 1.5
+_LEARNED_FROM = 3
+
+
+class MadePart(Protocol):
+    """What the splitting needs to know of a part that was made."""
+
+    @property
+    def ok(self) -> bool:
+        """Under the cap, and every floor met."""
+        ...
+
+    @property
+    def ratio(self) -> float:
+        """Its worst error as a multiple of what that class's floor allows; above 1 is a miss, 0 says nothing."""
+        ...
+
+
+Made = TypeVar("Made", bound=MadePart)
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Generic[Made]):
+    """The outcome: parts in order, or why there are none."""
+
+    parts: tuple[tuple[range, Made], ...]
+    estimate: int
+    """How many parts it takes, as far as is known."""
+    encodes: int
+    failed: tuple[range, Made] | None = None
+    """A run of frames that cannot be cut any smaller and still misses."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the parts are the whole and all of them meet the floors."""
+        return bool(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What is known of the frames to be split."""
+
+    costs: Sequence[float]
+    """How much each frame takes, in any unit: bits of a first pass."""
+    unrest: Sequence[float]
+    """How bad a cut before each frame is; 0 is a change of scene or nothing moving."""
+    shortest: int
+    """Frames that a part has at the least."""
+
+
+def needed_growth(ratio: float, aim: float = RATIO_AIM) -> float:
+    """How many times more bytes bring an error down (or, below 1, how many times fewer suffice)."""
+    return float((max(ratio, 1e-3) / aim) ** (1 / EXPONENT))
+
+
+def split(
+    footage: Footage,
+    make: Callable[[range], Made],
+    *,
+    allowance: float,
+    max_parts: int,
+    workers: int = WORKERS,
+) -> Split[Made]:
+    """Make parts until all frames are in one that meets the floors.
+
+    :param make: makes and measures the part of a run of frames; called from threads.
+    :param allowance: how much cost one part is believed to hold.
+    :param max_parts: give up beyond it.
+    :raises Exception: whatever ``make`` raises, once parts in the making have ended.
+    """
+    return _Splitter(footage, make, allowance, max_parts, workers).run()
+
+
+@dataclass
+class _Splitter(Generic[Made]):
+    footage: Footage
+    make: Callable[[range], Made]
+    allowance: float
+    max_parts: int
+    workers: int
+    _waiting: list[range] = field(default_factory=list)
+    _done: dict[int, tuple[range, Made]] = field(default_factory=dict)
+    _learned: list[float] = field(default_factory=list)
+    _encodes: int = 0
+
+    def run(self) -> Split[Made]:
+        self._sums = [0.0, *accumulate(max(cost, 1e-9) for cost in self.footage.costs)]
+        self._cursor = 0
+        running: dict[Future[Made], range] = {}
+        failed: tuple[range, Made] | None = None
+        with ThreadPoolExecutor(max_workers=self.workers) as pool:
+            while failed is None and self._estimate(len(running)) <= self.max_parts:
+                while len(running) < self.workers and (frames := self._next()) is not None:
+                    running[pool.submit(self.make, frames)] = frames
+                if not running:
+                    break
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    failed = self._take(running.pop(future), future.result()) or failed
+            estimate = self._estimate(len(running))
+            pool.shutdown(wait=True, cancel_futures=True)
+        whole = failed is None and not running and not self._waiting and self._cursor == len(self.footage.costs)
+        parts = tuple(self._done[first] for first in sorted(self._done)) if whole else ()
+        return Split(parts, estimate, self._encodes, failed)
+
+    def _take(self, frames: range, made: Made) -> tuple[range, Made] | None:
+        """Note a finished part; cut it again where it misses. Returns it where it cannot be cut."""
+        self._encodes += 1
+        if made.ratio > 0:
+            self._learned.append(self._cost(frames) / needed_growth(made.ratio))
+            latest = self._learned[-_LEARNED_FROM:]
+            learned = math.prod(latest) ** (1 / len(latest))
+            self.allowance = min(learned, self.allowance * _MOST_GROWTH)
+        if made.ok:
+            self._done[frames.start] = frames, made
+            return None
+        count = max(2, math.ceil(needed_growth(made.ratio) - 0.05)) if made.ratio > 0 else 2
+        if not self._divisible(frames):
+            return frames, made
+        rest = frames
+        for left in range(count, 1, -1):
+            if not self._divisible(rest):
+                break
+            middle = self._cut(rest, self._cost(rest) / left)
+            self._waiting.append(range(rest.start, middle))
+            rest = range(middle, rest.stop)
+        self._waiting.append(rest)
+        return None
+
+    def _next(self) -> range | None:
+        """The next run of frames to make: what waits to be made again first."""
+        if self._waiting:
+            return self._waiting.pop(0)
+        end = len(self.footage.costs)
+        if self._cursor == end:
+            return None
+        rest = range(self._cursor, end)
+        count = self._parts_for(self._cost(rest))
+        # What is left is shared out evenly: the last part is as full as the others.
+        stop = end if count == 1 or not self._divisible(rest) else self._cut(rest, self._cost(rest) / count)
+        self._cursor = stop
+        return range(rest.start, stop)
+
+    def _cut(self, frames: range, cost: float) -> int:
+        """The frame before which to cut so that about ``cost`` lies in front, in a quiet moment near there."""
+        least = max(1, self.footage.shortest)
+        latest = bisect_left(self._sums, self._sums[frames.start] + cost)
+        latest = min(max(latest, frames.start + least), frames.stop - least)
+        earliest = max(frames.start + least, latest - int((latest - frames.start) * _SNAP_SHARE))
+        return min(range(latest, earliest - 1, -1), key=lambda frame: self.footage.unrest[frame])
+
+    def _divisible(self, frames: range) -> bool:
+        return len(frames) >= 2 * max(1, self.footage.shortest)
+
+    def _cost(self, frames: range) -> float:
+        return self._sums[frames.stop] - self._sums[frames.start]
+
+    def _parts_for(self, cost: float) -> int:
+        return max(1, math.ceil(cost / self.allowance - 0.02))
+
+    def _estimate(self, running: int) -> int:
+        rest = range(self._cursor, len(self.footage.costs))
+        return len(self._done) + running + len(self._waiting) + (self._parts_for(self._cost(rest)) if rest else 0)

@@ -1,0 +1,115 @@
+"""The studio: what the search asks of the world. Real encoders, real sizes on disk, every frame measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from transcoder.encode.base import EncodeJob, Encoder
+from transcoder.encode.ladder import ENCODERS
+from transcoder.encode.video import VideoReEncode
+from transcoder.media.index import FrameIndex
+from transcoder.model import Choice, Encoded, EncodeSpec, Fidelity, Region, RegionSet
+
+if TYPE_CHECKING:
+    from transcoder.encode.statistics import FrameCost
+    from transcoder.metrics.checks import Checked
+    from transcoder.metrics.measure import Measurement
+
+REGIONS_SHARE = 0.15
+"""At most this share of the cap may go into one certificate's record of regions."""
+
+
+class Studio:
+    """The probe that the search uses, for one source or for a span of it."""
+
+    def __init__(self, job: EncodeJob) -> None:
+        self._job = job
+        span = job.source.video.span if job.source.video is not None else None
+        self.index = FrameIndex(span.first if span is not None else 0)
+        """Every frame of the source; empty before regions were looked for."""
+        self._encoders: dict[str, Encoder] = {}
+        self._measurements: dict[Path, Measurement] = {}
+
+    @property
+    def job(self) -> EncodeJob:
+        """What is worked on."""
+        return self._job
+
+    @property
+    def regions(self) -> RegionSet:
+        """What was found in the source; nothing before it was looked for."""
+        return self._job.regions
+
+    def look_for_regions(self, drawn: Sequence[Region]) -> None:
+        """Find what is worth keeping, as much of it as the certificate has room to record."""
+        from transcoder.regions import packing
+        from transcoder.regions.find import find_in_still, find_in_video
+
+        job = self._job
+        Thread(target=_warm_up).start()
+        if job.source.video is not None:
+            found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index)
+        else:
+            found = find_in_still(job.source.path, drawn)
+        media = job.source.video or job.source.still
+        assert media is not None
+        room = int(job.cap_bytes * REGIONS_SHARE)
+        self._job = replace(job, regions=packing.fit(found, max_bytes=room, size=(media.width, media.height)))
+
+    def encode(self, spec: EncodeSpec) -> Encoded:
+        """See ``search.Probe``."""
+        name = spec.rung.encoder
+        encoder = self._encoders.setdefault(name, ENCODERS[name](self._job))
+        return encoder.encode(spec)
+
+    def frame_costs(self) -> tuple[FrameCost, ...]:
+        """What a first pass over the whole found; empty where no encoder made one."""
+        for encoder in self._encoders.values():
+            if isinstance(encoder, VideoReEncode) and (costs := encoder.frame_costs()):
+                return costs
+        return ()
+
+    def measure(self, encoded: Encoded) -> Fidelity:
+        """See ``search.Probe``."""
+        from transcoder.metrics import measure
+
+        source = self._job.source
+        if source.video is not None:
+            result = measure.measure_video(
+                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick,
+                self.regions.regions,
+            )  # fmt: skip
+        else:
+            self._job.tick("measure", 1, 1)
+            result = measure.measure_still(source.path, encoded.path, self.regions.regions)
+        self._measurements[encoded.path] = result
+        return result.fidelity
+
+    def adopt(self, encoded: Encoded, measurement: Measurement) -> None:
+        """Take a measurement that was made elsewhere, of parts."""
+        self._measurements[encoded.path] = measurement
+
+    def measurement(self, choice: Choice) -> Measurement | None:
+        """Of the file that was chosen; of a refusal, of the best file under the cap."""
+        encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
+        return self._measurements.get(encoded.path) if encoded else None
+
+    def check(self, choice: Choice) -> Checked:
+        """The task checks of the same file."""
+        from transcoder.metrics.checks import Checked, check_views
+
+        measured = self.measurement(choice)
+        return check_views(measured.views) if measured else Checked()
+
+
+def _warm_up() -> None:
+    """Load the compiled SSIM kernel (about two seconds) while the first encode runs, which leaves the lock free."""
+    import numpy as np
+
+    from transcoder.metrics import ssim
+
+    ssim.ssim_map(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8))
