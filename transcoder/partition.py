@@ -42,8 +42,8 @@ from transcoder.studio import Studio
 
 LABEL_BYTES = 768
 """Kept free in every part for the tags that say which part of which master it is."""
-SHORTEST_S = Fraction(1)
-"""A part shorter than this is a slide show's page, not a video."""
+SHORTEST_S = Fraction(1, 2)
+"""Nobody follows what happens in parts shorter than this."""
 _SAMPLES, _SAMPLE_S = 3, Fraction(8)
 _SAMPLE_BITS_PER_PIXEL = 0.03
 _KEY_MOMENT_S = Fraction(2, 5)

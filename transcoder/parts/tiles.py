@@ -32,12 +32,12 @@ _MODES = frozenset(("1", "L", "LA", "P", "RGB", "RGBA", "I;16"))
 _GREY = frozenset(("1", "L", "LA", "I;16"))
 _CELL = 64
 """Pixels. Where a picture is costly is known in squares of this side."""
-_FIRST_RATIO = 0.75
-"""Optimised bytes for each byte of the fast encoder; photos lie between 0.65 and 0.85."""
-_MARGIN = 1.07
-"""How far a piece aims below the cap. Less, and more of them miss it and are cut in two."""
-_HOPELESS = 1.5
-"""Work stops early where the estimate is this far over the number of pieces allowed; nearer, it is counted."""
+_SAMPLES, _SAMPLE_SIDE = 4, 256
+"""Squares on the diagonal, in pixels, that tell at first how much smaller than the fast encoder the real one is."""
+_RETRY = 0.97
+"""How far below the cap a piece aims that was over it."""
+_HOPELESS = 2.0
+"""Nothing is begun where the estimate is this many times the number of pieces allowed; below, it may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +56,21 @@ def cut(
     """Cover the picture with disjoint tiles, as few as possible, in reading order (by top, then left edge).
 
     Each is decoded again and compared. The name says where its top left corner lies:
-    ``STEM_tile-y0512-x0000.png``. Only what ``image`` holds can be kept: deep colour that was decoded to
-    8 bits stays at 8 bits.
+    ``STEM_tile-y0512-x0000.png``. Only samples and colour profile travel, and only those that ``image`` holds:
+    deep colour that was decoded to 8 bits stays at 8 bits.
 
+    :param tick: called with phase ``tiles``, finished and all pixels.
     :raises EncodeError: where PNG cannot hold the picture, more than ``max_pieces`` are needed, or a tile of
         16x16 pixels is over ``max_bytes``. Files written until then stay in the folder.
     """
     area = Box(0, 0, *image.size)
-    return _Cutter(image, area, max_bytes, max_pieces, tick).write(folder, f"{stem}_tile")
+    return _Cutter(image, area, max_bytes, max_pieces, tick).write(folder, stem)
 
 
 def crops(
     image: Image.Image, boxes: Sequence[tuple[str, Box]], folder: Path, *, stem: str, max_bytes: int, tick: Tick
 ) -> tuple[Piece, ...]:
-    """One lossless PNG for each region, ``STEM_ID.png``; one too large for the cap is cut into tiles.
+    """One lossless PNG for each region, ``STEM_ID.png``; one too large for the cap is cut as the whole would be.
 
     :param boxes: id and box of each region; what reaches outside the picture is left out.
     :raises EncodeError: as ``cut``, for a region outside the picture, and for an id that comes twice.
@@ -94,6 +95,8 @@ def rebuild(pieces: Sequence[tuple[Path, Box]], size: tuple[int, int], mode: str
     :raises CertificateError: ``tiles-overlap`` where a part is there twice; ``tiles-incomplete`` where one is
         missing, unreadable or of another size or kind.
     """
+    if mode not in _MODES or not 0 < size[0] * size[1] <= stills.MAX_PIXELS:
+        raise _incomplete(f"tiles do not make a picture of {size[0]}x{size[1]} {mode} samples")
     _check_cover(pieces, size)
     whole = Image.new(mode, size)
     colours: object = None
@@ -156,7 +159,7 @@ def _incomplete(message: str) -> CertificateError:
 
 
 class _Cutter:
-    """Cuts one area of a picture, and learns from each finished tile how well the next will compress."""
+    """Cuts one area of a picture, and learns from each tile made how well the next will compress."""
 
     def __init__(self, image: Image.Image, area: Box, max_bytes: int, max_pieces: int | None, tick: Tick) -> None:
         if image.mode not in _MODES:
@@ -166,118 +169,124 @@ class _Cutter:
         self._image, self._area = image, area
         self._max_bytes, self._max_pieces, self._tick = max_bytes, max_pieces, tick
         self._icc = _profile(image, max_bytes)
-        self._header = len(_fast_png(image.crop((0, 0, 1, 1)), self._icc))
-        self._fast = self._optimised = 0.0
-        """Bytes of all finished tiles by the fast encoder's reckoning, and as they came out."""
-        self._done_area = self._done_pieces = 0
-        self._columns, self._rows = (
-            np.array([*range(start, stop, _CELL), stop], float)
-            for start, stop in ((area.x, area.right), (area.y, area.bottom))
-        )
-        self._costs = np.array([self._row_costs(top, bottom) for top, bottom in pairwise(self._rows.astype(int))])
+        self._header = len(_png(image.crop((0, 0, 1, 1)), self._icc))
+        self._room = max(1, max_bytes - self._header)
+        self._foretold = self._made = 0.0
+        """Bytes of all PNGs made so far: by the cells they lie in, and as they came out."""
+        self._done_area, self._done_pieces, self._done_cost = 0, 0, 0.0
+        self._columns = np.array([*range(area.x, area.right, _CELL), area.right], float)
+        self._rows = np.array([*range(area.y, area.bottom, _CELL), area.bottom], float)
+        self._cells = self._costs()
+        if self._cells.sum() > self._room:
+            for sample in _diagonal(area):
+                self._encode(sample)
 
     def write(self, folder: Path, name: str, *, whole: bool = False) -> tuple[Piece, ...]:
-        """The pieces of the area as files; with ``whole``, one piece alone has the plain name."""
+        """The pieces of the area as files; with ``whole``, a single piece has the plain name."""
         digits = len(str(max(self._image.size)))
         pieces = []
         for box, data in self._cover(self._area):
-            place = "" if whole and box == self._area else f"-y{box.y:0{digits}}-x{box.x:0{digits}}"
+            place = "" if whole and box == self._area else f"_tile-y{box.y:0{digits}}-x{box.x:0{digits}}"
             path = folder / f"{name}{place}.png"
             path.write_bytes(data)
             pieces.append(Piece(path=path, box=box, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
-        if self._max_pieces is not None and len(pieces) > self._max_pieces:
-            raise self._too_many(f"{len(pieces)}")
         return tuple(sorted(pieces, key=lambda piece: (piece.box.y, piece.box.x)))
 
     def _cover(self, box: Box) -> Iterator[tuple[Box, bytes]]:
-        """Disjoint tiles of a box, each at or under the cap."""
-        count = self._expected(box)
-        smallest = max(box.width, box.height) <= MIN_SIDE
-        if count == 1 or smallest:
+        """Disjoint tiles of a box, each at or under the cap: rows from the top, planned anew after each."""
+        while box.height:
+            count = self._expected(box)
+            columns = min(max(1, round(math.sqrt(count * box.width / box.height))), count)
+            bottom = self._down(box, columns / count)
+            yield from self._fill(Box(box.x, box.y, box.width, bottom - box.y))
+            box = Box(box.x, bottom, box.width, box.bottom - bottom)
+
+    def _fill(self, row: Box) -> Iterator[tuple[Box, bytes]]:
+        """Disjoint tiles side by side, from the left. What is too much for one is left to the next."""
+        share = 1 / self._expected(row)
+        while row.width:
             self._tick("tiles", self._done_area, self._area.area)
-            data = self._png(box)
-            self._fast += self._cost(box)
-            self._optimised += max(1, len(data) - self._header)
+            self._check_count()
+            tile = Box(row.x, row.y, self._across(row, share) - row.x, row.height)
+            data = self._encode(tile)
+            if len(data) > self._max_bytes and tile.width > max(MIN_SIDE, tile.height // 2):
+                share *= max(0.1, _RETRY * self._room / (len(data) - self._header))
+                continue
             if len(data) <= self._max_bytes:
-                self._done_area += box.area
+                self._done_area += tile.area
                 self._done_pieces += 1
-                yield box, data
-                return
-            if smallest:
+                self._done_cost += self._cost(tile)
+                yield tile, data
+            elif tile.height > MIN_SIDE:
+                middle = self._down(tile, 0.5)
+                yield from self._fill(Box(tile.x, tile.y, tile.width, middle - tile.y))
+                yield from self._fill(Box(tile.x, middle, tile.width, tile.bottom - middle))
+            else:
                 raise EncodeError(
-                    f"{box.width}x{box.height} pixels at x {box.x}, y {box.y} take {len(data):,} bytes as PNG, "
+                    f"{tile.width}x{tile.height} pixels at x {tile.x}, y {tile.y} take {len(data):,} bytes as PNG, "
                     f"over the {self._max_bytes:,} allowed for one piece"
                 )
-            count = max(2, self._count(len(data) - self._header))
-        yield from self._split(box, count)
-
-    def _split(self, box: Box, count: int) -> Iterator[tuple[Box, bytes]]:
-        """Rows of tiles from the top, all of about the same cost; what is below is planned again after each."""
-        while True:
-            rows, columns = _grid(box, count)
-            heights, widths = self._profiles(box)
-            # The last row may have fewer columns, never more.
-            bottom = _places(heights, self._rows, box.y, box.bottom, [columns / count] if rows > 1 else [])[1]
-            band = Box(box.x, box.y, box.width, bottom - box.y)
-            widths = self._profiles(band)[1]
-            shares = [number / columns for number in range(1, columns)]
-            for left, right in pairwise(_places(widths, self._columns, band.x, band.right, shares)):
-                yield from self._cover(Box(left, band.y, right - left, band.height))
-            if bottom == box.bottom:
-                return
-            box = Box(box.x, bottom, box.width, box.bottom - bottom)
-            count = self._expected(box)
+            row = Box(tile.right, row.y, row.right - tile.right, row.height)
+            share = 1 / self._expected(row)
 
     def _expected(self, box: Box) -> int:
-        """How many tiles the box will take.
+        """How many tiles the box will take, at least one."""
+        return self._tiles_for(self._cost(box))
 
-        :raises EncodeError: where that is far beyond the number allowed.
-        """
-        ratio = self._optimised / self._fast if self._fast else _FIRST_RATIO
-        count = self._count(self._cost(box) * ratio)
-        if self._max_pieces is not None and self._done_pieces + count > _HOPELESS * self._max_pieces:
-            raise self._too_many(f"about {self._done_pieces + count}")
-        return count
+    def _tiles_for(self, cost: float) -> int:
+        ratio = self._made / self._foretold if self._foretold else 1.0
+        return max(1, math.ceil(cost * ratio / self._room))
 
-    def _count(self, size: float) -> int:
-        room = self._max_bytes - self._header
-        return max(1, math.ceil(size * _MARGIN / room)) if room > 0 else self._area.area
+    def _check_count(self) -> None:
+        """:raises EncodeError: where the pieces that are still to come are too many, or it is clear that they will be."""
+        if self._max_pieces is None:
+            return
+        count = self._done_pieces + self._tiles_for(float(self._cells.sum()) - self._done_cost)
+        if self._done_pieces >= self._max_pieces or count > _HOPELESS * self._max_pieces:
+            raise EncodeError(
+                f"{self._area.width}x{self._area.height} pixels take about {count:,} lossless pieces of at most "
+                f"{self._max_bytes:,} bytes, over the {self._max_pieces:,} allowed"
+            )
 
-    def _too_many(self, count: str) -> EncodeError:
-        width, height = self._area.width, self._area.height
-        return EncodeError(
-            f"{width}x{height} pixels take {count} lossless pieces of at most {self._max_bytes:,} bytes, "
-            f"over the {self._max_pieces} allowed"
-        )
-
-    def _row_costs(self, top: int, bottom: int) -> list[int]:
-        """What each cell of one row takes by a fast encoder, in bytes without the header."""
-        self._tick("tiles", 0, self._area.area)
-        sizes = []
-        for left, right in pairwise(self._columns.astype(int)):
-            cell = self._image.crop((int(left), top, int(right), bottom))
-            sizes.append(max(1, len(_fast_png(cell, self._icc)) - self._header))
-        return sizes
-
-    def _profiles(self, box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What lies inside a box, by rows and by columns of cells."""
-        across = _inside(self._columns, box.x, box.right)
-        down = _inside(self._rows, box.y, box.bottom)
-        return down * (self._costs @ across), across * (down @ self._costs)
+    def _costs(self) -> NDArray[np.float64]:
+        """What each cell takes by a fast encoder, in bytes without the header: shape (rows, columns)."""
+        bare = len(_png(self._image.crop((0, 0, 1, 1))))
+        rows = []
+        for top, bottom in pairwise(self._rows):
+            self._tick("tiles", 0, self._area.area)
+            cells = [
+                self._image.crop((int(left), int(top), int(right), int(bottom)))
+                for left, right in pairwise(self._columns)
+            ]
+            rows.append([max(1, len(_png(cell)) - bare) for cell in cells])
+        return np.array(rows, float)
 
     def _cost(self, box: Box) -> float:
-        return float(self._profiles(box)[0].sum())
+        return float(self._down_costs(box).sum())
 
-    def _png(self, box: Box) -> bytes:
-        """One tile as an optimised PNG of the picture's own mode, proven.
+    def _down_costs(self, box: Box) -> NDArray[np.float64]:
+        """What of each row of cells lies in a box, in bytes of the fast encoder."""
+        return _overlaps(self._rows, box.y, box.bottom) * (self._cells @ _overlaps(self._columns, box.x, box.right))
 
-        :raises EncodeError: where it does not decode to the same samples.
+    def _down(self, box: Box, share: float) -> int:
+        """The line above which a box has this share of its bytes."""
+        return _place(self._down_costs(box), self._rows, box.y, box.bottom, share)
+
+    def _across(self, box: Box, share: float) -> int:
+        """The column before which a box has this share of its bytes."""
+        costs = _overlaps(self._columns, box.x, box.right) * (_overlaps(self._rows, box.y, box.bottom) @ self._cells)
+        return _place(costs, self._columns, box.x, box.right, share)
+
+    def _encode(self, box: Box) -> bytes:
+        """One tile as an optimised PNG of the picture's own mode, decoded again and compared.
+
+        :raises EncodeError: where that fails.
         """
         tile = self._image.crop((box.x, box.y, box.right, box.bottom))
         try:
             data = oxipng.optimize_from_memory(
-                _fast_png(tile, self._icc),
-                # On photos as small as level 4 of the tool, in less than half its time.
+                _png(tile, self._icc, compress_level=0),
+                # As small as the tool's level 4 on photos, in less than half its time.
                 filter=[oxipng.RowFilter.Brute],
                 deflate=oxipng.Deflaters.libdeflater(10),
                 interlace=oxipng.Interlacing.Off,
@@ -292,13 +301,16 @@ class _Cutter:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as decoded:
             if decoded.mode != tile.mode or not stills.pixels_equal(tile, decoded):
                 raise EncodeError(f"the tile at x {box.x}, y {box.y} differs from the picture")
+        self._foretold += self._cost(box)
+        self._made += len(data) - self._header
         return data
 
 
-def _fast_png(image: Image.Image, icc: bytes) -> bytes:
+def _png(image: Image.Image, icc: bytes = b"", *, compress_level: int = 1) -> bytes:
+    """The fast encoder."""
     out = io.BytesIO()
     try:
-        image.save(out, "PNG", compress_level=1, icc_profile=icc or None)
+        image.save(out, "PNG", compress_level=compress_level, icc_profile=icc or None)
     except (OSError, ValueError) as error:
         raise EncodeError(f"PNG cannot hold this picture ({error})") from None
     return out.getvalue()
@@ -311,31 +323,26 @@ def _profile(image: Image.Image, max_bytes: int) -> bytes:
     return icc if fitting and len(zlib.compress(icc)) <= max_bytes // 4 else b""
 
 
-def _grid(box: Box, count: int) -> tuple[int, int]:
-    """Rows and columns for about ``count`` tiles, as square as can be; two at least unless the box is smallest."""
-    most_columns, most_rows = -(-box.width // MIN_SIDE), -(-box.height // MIN_SIDE)
-    columns = min(max(1, round(math.sqrt(count * box.width / box.height))), most_columns, count)
-    rows = min(-(-count // columns), most_rows)
-    if rows * columns == 1 and count > 1:
-        return (2, 1) if most_rows > most_columns else (1, min(2, most_columns))
-    return rows, columns
+def _diagonal(area: Box) -> Iterator[Box]:
+    """Samples of an area from its top left to its bottom right corner."""
+    width, height = min(_SAMPLE_SIDE, area.width), min(_SAMPLE_SIDE, area.height)
+    count = _SAMPLES if (width, height) != (area.width, area.height) else 1
+    for step in range(count):
+        share = step / max(1, count - 1)
+        x, y = round((area.width - width) * share), round((area.height - height) * share)
+        yield Box(area.x + x, area.y + y, width, height)
 
 
-def _inside(edges: NDArray[np.float64], low: int, high: int) -> NDArray[np.float64]:
+def _overlaps(edges: NDArray[np.float64], low: int, high: int) -> NDArray[np.float64]:
     """The share of each cell, 0 to 1, that lies between two places."""
-    clipped = np.clip(edges, low, high)
-    return np.diff(clipped) / np.diff(edges)
+    return np.diff(np.clip(edges, low, high)) / np.diff(edges)
 
 
-def _places(
-    costs: NDArray[np.float64], edges: NDArray[np.float64], low: int, high: int, shares: Sequence[float]
-) -> list[int]:
-    """``low``, where the running cost reaches each share, and ``high``: strictly increasing."""
+def _place(costs: NDArray[np.float64], edges: NDArray[np.float64], low: int, high: int, share: float) -> int:
+    """Where the running cost reaches a share of the whole; ``high`` where there is no room for two pieces."""
+    if share >= 1 or high - low <= MIN_SIDE:
+        return high
     running = np.concatenate(([0.0], np.cumsum(costs)))
-    wanted = np.interp(np.array(shares) * running[-1], running, np.clip(edges, low, high))
-    places = [low]
-    least = min(MIN_SIDE, (high - low) // (len(shares) + 1))
-    for number, place in enumerate(wanted):
-        left = len(shares) - number
-        places.append(min(max(round(float(place)), places[-1] + least), high - left * least))
-    return [*places, high]
+    place = round(float(np.interp(share * running[-1], running, np.clip(edges, low, high))))
+    least = min(MIN_SIDE, (high - low) // 2)
+    return min(max(place, low + least), high - least)

@@ -10,9 +10,9 @@ from typing import Protocol
 from transcoder.errors import EncodeError
 from transcoder.model import Encoded, EncodeSpec, Fidelity, Knob, Rung
 
-FILL_GOAL = 0.97
+FILL_GOAL = 0.99
 """A file at or above this share of the cap is full; another encode would cost more than it brings."""
-FILL_AIM = 0.988
+FILL_AIM = 0.996
 """Where corrections aim: above the goal, with room for an encoder's miss."""
 MAX_ENCODES = {"target_bytes": 5, "quality": 6}
 QUALITY_SLOPE = 0.028

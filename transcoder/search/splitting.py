@@ -8,7 +8,7 @@ misses a floor is cut again, so one hard scene costs a few encodes of itself and
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -169,7 +169,7 @@ class _Splitter(Generic[Made]):
     def _cut(self, frames: range, cost: float) -> int:
         """The frame before which to cut so that about ``cost`` lies in front, in a quiet moment near there."""
         least = max(1, self.footage.shortest)
-        latest = bisect_left(self._sums, self._sums[frames.start] + cost)
+        latest = bisect_right(self._sums, self._sums[frames.start] + cost * (1 + 1e-9)) - 1
         latest = min(max(latest, frames.start + least), frames.stop - least)
         earliest = max(frames.start + least, latest - int((latest - frames.start) * _SNAP_SHARE))
         return min(range(latest, earliest - 1, -1), key=lambda frame: self.footage.unrest[frame])

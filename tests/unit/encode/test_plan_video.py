@@ -29,7 +29,7 @@ def reason(found: Plan, name: RungName) -> str:
 
 def test_a_small_playable_file_goes_as_it_is_least_harm_first() -> None:
     found = plan(factories.video_source())
-    assert names(found) == ["unchanged", "rewrap", "re-encode"]
+    assert names(found) == ["unchanged", "rewrap", "re-encode", "split"]
     assert found.rungs[0].encoder == "copy"
     assert reason(found, RungName.LOSSLESS)
 
@@ -58,7 +58,7 @@ def test_over_the_cap_by_one_byte() -> None:
 @pytest.mark.parametrize("container", ["avi", "mpegts", "matroska,webm", "dhav", "asf"])
 def test_a_container_nobody_plays_is_rewrapped(container: str) -> None:
     found = plan(factories.video_source(container=container))
-    assert names(found) == ["rewrap", "re-encode"]
+    assert names(found) == ["rewrap", "re-encode", "split"]
     assert container.split(",", maxsplit=1)[0] in reason(found, RungName.UNCHANGED)
     assert found.rungs[0].settings["container"] == "mp4"
 
@@ -82,7 +82,7 @@ def test_quicktime_is_not_mp4() -> None:
 )
 def test_streams_the_receiver_cannot_play_are_re_encoded_only(changes: dict[str, Any], said: str) -> None:
     found = plan(factories.video_source(factories.video_track(**changes)))
-    assert names(found) == ["re-encode"]
+    assert names(found) == ["re-encode", "split"]
     assert said in reason(found, RungName.UNCHANGED)
     assert said in reason(found, RungName.REWRAP)
 
@@ -94,7 +94,7 @@ def test_full_range_420_is_420() -> None:
 def test_an_audio_codec_that_is_not_allowed_stops_copies() -> None:
     source = factories.video_source(audio=(factories.audio_track(codec="pcm_mulaw"),))
     found = plan(source)
-    assert names(found) == ["re-encode"]
+    assert names(found) == ["re-encode", "split"]
     assert "pcm_mulaw" in reason(found, RungName.REWRAP)
 
 
@@ -103,14 +103,14 @@ def test_audio_that_no_allowed_container_holds_stops_the_rewrap() -> None:
     rules = factories.profile().audio
     allowed = type(rules)(codecs=("pcm_s16le",), max_share=0.1, min_bitrate_bps=1, max_bitrate_bps=2)
     found = plan(source, audio=allowed)
-    assert names(found) == ["re-encode"]
+    assert names(found) == ["re-encode", "split"]
     assert "audio" in reason(found, RungName.REWRAP)
 
 
 @pytest.mark.parametrize("timing", ["assumed", "decode-order"])
 def test_missing_timestamps_cannot_be_copied(timing: str) -> None:
     found = plan(factories.video_source(factories.video_track(timing=timing), container="avi"))
-    assert names(found) == ["re-encode"]
+    assert names(found) == ["re-encode", "split"]
     assert "timestamps" in reason(found, RungName.REWRAP)
 
 
@@ -119,7 +119,7 @@ def test_streams_larger_than_the_cap_are_not_rewrapped() -> None:
         factories.video_track(payload_bytes=990_000), bytes=2_000_000, audio=(factories.audio_track(),)
     )
     found = plan(source)
-    assert names(found) == ["re-encode"]
+    assert names(found) == ["re-encode", "split"]
     assert "1030000" in reason(found, RungName.REWRAP).replace(",", "")
 
 

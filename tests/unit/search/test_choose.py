@@ -25,7 +25,7 @@ def scores(frame: float, tile: float = 0.9) -> Fidelity:
 
 def test_the_first_rung_that_holds_wins_and_later_ones_are_not_tried() -> None:
     probe = FakeProbe({"remux": lambda _: 900_000, "h264": exact}, lossless=frozenset({"remux"}))
-    choice = search.choose([REWRAP, H264], CAP, FLOORS, probe, accept_degraded=False)
+    choice = search.choose([REWRAP, H264], CAP, FLOORS, probe)
     assert choice.winner is not None
     assert choice.winner.spec.rung is REWRAP
     assert [name for name, _, _ in probe.encoded] == ["remux"]
@@ -35,14 +35,14 @@ def test_the_first_rung_that_holds_wins_and_later_ones_are_not_tried() -> None:
 
 def test_lossless_is_accepted_without_measuring_whatever_the_floors() -> None:
     probe = FakeProbe(lambda _: 5, lambda *_: scores(0.0), lossless=frozenset({"copy"}))
-    choice = search.choose([UNCHANGED], CAP, {"frame": 1.0}, probe, accept_degraded=False)
+    choice = search.choose([UNCHANGED], CAP, {"frame": 1.0}, probe)
     assert choice.winner is not None
     assert probe.measured == []
 
 
 def test_lossless_over_the_cap_is_rejected_with_its_size() -> None:
     probe = FakeProbe({"copy": lambda _: CAP + 1, "h264": exact}, lossless=frozenset({"copy"}))
-    choice = search.choose([UNCHANGED, H264], CAP, FLOORS, probe, accept_degraded=False)
+    choice = search.choose([UNCHANGED, H264], CAP, FLOORS, probe)
     first, second = choice.attempts
     assert str(CAP + 1) in first.rejected_for
     assert str(CAP) in first.rejected_for
@@ -53,12 +53,12 @@ def test_lossless_over_the_cap_is_rejected_with_its_size() -> None:
 
 def test_a_file_of_exactly_the_cap_fits() -> None:
     probe = FakeProbe(lambda _: CAP, lossless=frozenset({"copy"}))
-    assert search.choose([UNCHANGED], CAP, FLOORS, probe, accept_degraded=False).winner is not None
+    assert search.choose([UNCHANGED], CAP, FLOORS, probe).winner is not None
 
 
 def test_a_missed_floor_sends_on_to_the_next_rung_and_says_which() -> None:
     probe = FakeProbe(exact, lambda name, _: scores(0.85 if name == "h264" else 0.95))
-    choice = search.choose([H264, HEVC], CAP, FLOORS, probe, accept_degraded=False)
+    choice = search.choose([H264, HEVC], CAP, FLOORS, probe)
     assert choice.winner is not None
     assert choice.winner.spec.rung is HEVC
     rejected = choice.attempts[0]
@@ -94,7 +94,7 @@ def test_the_worst_one_percent_counts_not_the_mean() -> None:
 
 def test_an_encoder_that_fails_goes_on_to_the_next() -> None:
     probe = FakeProbe(exact, broken=frozenset({"h264"}))
-    choice = search.choose([H264, HEVC], CAP, FLOORS, probe, accept_degraded=False)
+    choice = search.choose([H264, HEVC], CAP, FLOORS, probe)
     assert choice.winner is not None
     assert choice.winner.spec.rung is HEVC
     assert "h264 is broken" in choice.attempts[0].rejected_for
@@ -103,21 +103,21 @@ def test_an_encoder_that_fails_goes_on_to_the_next() -> None:
 
 def test_all_encoders_failing_is_no_winner_and_no_crash() -> None:
     probe = FakeProbe(exact, broken=frozenset({"h264", "hevc"}))
-    choice = search.choose([H264, HEVC], CAP, FLOORS, probe, accept_degraded=True)
+    choice = search.accept_nearest(search.choose([H264, HEVC], CAP, FLOORS, probe))
     assert choice.winner is None
     assert choice.nearest is None
     assert len(choice.attempts) == 2
 
 
 def test_no_rungs_is_no_winner() -> None:
-    choice = search.choose([], CAP, FLOORS, FakeProbe(exact), accept_degraded=True)
+    choice = search.accept_nearest(search.choose([], CAP, FLOORS, FakeProbe(exact)))
     assert choice.winner is None
     assert choice.attempts == ()
 
 
 def test_without_a_winner_the_nearest_to_its_floors_is_kept_for_the_refusal() -> None:
     probe = FakeProbe(exact, lambda name, _: scores(0.80 if name == "h264" else 0.86))
-    choice = search.choose([H264, HEVC], CAP, FLOORS, probe, accept_degraded=False)
+    choice = search.choose([H264, HEVC], CAP, FLOORS, probe)
     assert choice.winner is None
     assert choice.encoded is None
     assert choice.nearest is not None
@@ -127,13 +127,13 @@ def test_without_a_winner_the_nearest_to_its_floors_is_kept_for_the_refusal() ->
 
 def test_an_override_wins_only_after_every_rung_failed() -> None:
     probe = FakeProbe(exact, lambda name, _: scores(0.86 if name == "h264" else 0.95))
-    honest = search.choose([H264, HEVC], CAP, FLOORS, probe, accept_degraded=True)
+    honest = search.accept_nearest(search.choose([H264, HEVC], CAP, FLOORS, probe))
     assert honest.winner is not None
     assert honest.winner.spec.rung is HEVC
     assert not honest.degraded
 
     probe = FakeProbe(exact, lambda name, _: scores(0.86 if name == "h264" else 0.70))
-    degraded = search.choose([H264, HEVC], CAP, FLOORS, probe, accept_degraded=True)
+    degraded = search.accept_nearest(search.choose([H264, HEVC], CAP, FLOORS, probe))
     assert degraded.degraded
     assert degraded.winner is not None
     assert degraded.winner.spec.rung is H264
@@ -143,12 +143,12 @@ def test_an_override_wins_only_after_every_rung_failed() -> None:
 
 def test_an_override_never_lets_a_file_over_the_cap_through() -> None:
     probe = FakeProbe(lambda _: CAP + 1, lambda *_: scores(0.2))
-    choice = search.choose([REWRAP, H264], CAP, FLOORS, probe, accept_degraded=True)
+    choice = search.accept_nearest(search.choose([REWRAP, H264], CAP, FLOORS, probe))
     assert choice.winner is None
     assert probe.measured == []
 
 
 def test_the_trail_counts_every_encode() -> None:
     probe = FakeProbe(lambda value: int(value * 1.3), lambda *_: scores(0.2))
-    choice = search.choose([H264], CAP, FLOORS, probe, accept_degraded=False)
+    choice = search.choose([H264], CAP, FLOORS, probe)
     assert choice.attempts[0].encodes == len(probe.encoded)

@@ -61,7 +61,7 @@ def never_good(_offset: float) -> float:
 
 def test_the_second_attempt_wins_where_it_meets_the_floors() -> None:
     encoders = Encoders(better_with_weight)
-    choice = search.choose([H264, HEVC], CAP, FLOORS, encoders, accept_degraded=False)
+    choice = search.choose([H264, HEVC], CAP, FLOORS, encoders)
     assert choice.winner is not None
     first, second = choice.attempts
     assert second.bytes is not None
@@ -79,7 +79,7 @@ def test_the_second_attempt_wins_where_it_meets_the_floors() -> None:
 
 def test_bits_are_moved_once_and_then_the_next_rung_is_tried() -> None:
     encoders = Encoders(never_good)
-    choice = search.choose([H264, HEVC], CAP, FLOORS, encoders, accept_degraded=False)
+    choice = search.choose([H264, HEVC], CAP, FLOORS, encoders)
     assert choice.winner is None
     assert [spec.rung.encoder for spec in encoders.specs] == ["h264", "h264", "hevc", "hevc"]
     assert [attempt.encodes for attempt in choice.attempts] == [1, 1, 1, 1]
@@ -89,7 +89,7 @@ def test_bits_are_moved_once_and_then_the_next_rung_is_tried() -> None:
 
 def test_a_second_attempt_over_the_cap_is_refused_with_its_size_and_not_corrected() -> None:
     encoders = Encoders(better_with_weight, lambda target, number: int(target * (1.2 if number == 2 else 1)))
-    choice = search.choose([H264], CAP, FLOORS, encoders, accept_degraded=True)
+    choice = search.accept_nearest(search.choose([H264], CAP, FLOORS, encoders))
     first, second = choice.attempts
     assert len(encoders.specs) == 2
     assert encoders.measured == 1, "what is over the cap is not worth measuring"
@@ -102,7 +102,7 @@ def test_a_second_attempt_over_the_cap_is_refused_with_its_size_and_not_correcte
 
 
 def test_a_second_attempt_that_cannot_be_encoded_is_in_the_trail() -> None:
-    choice = search.choose([H264], CAP, FLOORS, Encoders(better_with_weight, breaks_at=2), accept_degraded=True)
+    choice = search.accept_nearest(search.choose([H264], CAP, FLOORS, Encoders(better_with_weight, breaks_at=2)))
     assert "the encoder broke" in choice.attempts[1].rejected_for
     assert choice.attempts[1].bytes is None
     assert choice.winner is choice.attempts[0]
@@ -110,7 +110,7 @@ def test_a_second_attempt_that_cannot_be_encoded_is_in_the_trail() -> None:
 
 def test_the_second_attempt_aims_below_the_cap_from_what_the_first_one_taught() -> None:
     encoders = Encoders(better_with_weight, lambda target, _number: int(target * 0.985))
-    choice = search.choose([H264], CAP, FLOORS, encoders, accept_degraded=False)
+    choice = search.choose([H264], CAP, FLOORS, encoders)
     assert choice.winner is not None
     assert choice.winner.bytes is not None
     assert 0.97 * CAP <= choice.winner.bytes <= CAP
@@ -119,16 +119,16 @@ def test_the_second_attempt_aims_below_the_cap_from_what_the_first_one_taught() 
 def test_nothing_is_moved_where_everything_starves_or_nothing_does() -> None:
     floors = {"frame": 0.97, "tile": 0.95, "face": 0.98, "motion": 0.975}
     encoders = Encoders(never_good)
-    assert search.choose([H264], CAP, floors, encoders, accept_degraded=False).winner is None
+    assert search.choose([H264], CAP, floors, encoders).winner is None
     assert len(encoders.specs) == 1
     happy = Encoders(lambda _: 0.99)
-    assert search.choose([H264], CAP, FLOORS, happy, accept_degraded=False).winner is not None
+    assert search.choose([H264], CAP, FLOORS, happy).winner is not None
     assert len(happy.specs) == 1
 
 
 def test_of_several_attempts_an_override_takes_the_one_nearest_to_its_floors() -> None:
-    choice = search.choose(
-        [H264], CAP, FLOORS, Encoders(lambda offset: 0.94 if offset < -0.1 else 0.91), accept_degraded=True
+    choice = search.accept_nearest(
+        search.choose([H264], CAP, FLOORS, Encoders(lambda offset: 0.94 if offset < -0.1 else 0.91))
     )
     assert choice.degraded
     assert choice.winner is choice.attempts[1]
