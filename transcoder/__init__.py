@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from transcoder.version import __version__
 
 if TYPE_CHECKING:
-    from transcoder.app import transcode, verify
+    from transcoder.app import join, transcode, verify
     from transcoder.certificate.verify import Verification
     from transcoder.errors import (
         Cancelled,
@@ -32,11 +32,13 @@ if TYPE_CHECKING:
         TranscodeError,
         UsageError,
     )
+    from transcoder.joining import Joined
     from transcoder.model import CaseFields, DeliveredFile, Delivery, Fidelity, Override, Progress, Verdict
     from transcoder.profile import Profile
 
 _HOMES = {
-    "transcoder.app": ("transcode", "verify"),
+    "transcoder.app": ("join", "transcode", "verify"),
+    "transcoder.joining": ("Joined",),
     "transcoder.certificate.verify": ("Verification",),
     "transcoder.errors": (
         "Cancelled",
@@ -68,6 +70,7 @@ __all__ = [
     "Fidelity",
     "FloorUnreachable",
     "InputError",
+    "Joined",
     "NoAcceptableEncoding",
     "OutputMismatch",
     "Override",
@@ -80,6 +83,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "__version__",
+    "join",
     "transcode",
     "verify",
 ]

@@ -105,11 +105,9 @@ def rebuild(pieces: Sequence[tuple[Path, Box]], size: tuple[int, int], mode: str
             tile = stills.load(path)
         except InputError as error:
             raise _incomplete(f"the tile at x {box.x}, y {box.y} is missing or damaged: {error}") from None
-        if tile.size != (box.width, box.height):
-            found, wanted = f"{tile.width}x{tile.height}", f"{box.width}x{box.height}"
-            raise _incomplete(f"{path.name} has {found} pixels, its place in the picture {wanted}")
-        if tile.mode != mode:
-            raise _incomplete(f"{path.name} holds {tile.mode} samples, the picture {mode}")
+        if (*tile.size, tile.mode) != (box.width, box.height, mode):
+            found, wanted = f"{tile.width}x{tile.height} {tile.mode}", f"{box.width}x{box.height} {mode}"
+            raise _incomplete(f"{path.name} holds {found} samples, its place in the picture {wanted}")
         its_colours = tile.getpalette(), tile.info.get("transparency")
         if colours is None:
             colours = its_colours
@@ -178,7 +176,7 @@ class _Cutter:
         self._rows = np.array([*range(area.y, area.bottom, _CELL), area.bottom], float)
         self._cells = self._costs()
         if self._cells.sum() > self._room:
-            for sample in _diagonal(area):
+            for sample in _samples(area):
                 self._encode(sample)
 
     def write(self, folder: Path, name: str, *, whole: bool = False) -> tuple[Piece, ...]:
@@ -195,7 +193,7 @@ class _Cutter:
     def _cover(self, box: Box) -> Iterator[tuple[Box, bytes]]:
         """Disjoint tiles of a box, each at or under the cap: rows from the top, planned anew after each."""
         while box.height:
-            count = self._expected(box)
+            count = self._tiles_for(self._cost(box))
             columns = min(max(1, round(math.sqrt(count * box.width / box.height))), count)
             bottom = self._down(box, columns / count)
             yield from self._fill(Box(box.x, box.y, box.width, bottom - box.y))
@@ -203,14 +201,14 @@ class _Cutter:
 
     def _fill(self, row: Box) -> Iterator[tuple[Box, bytes]]:
         """Disjoint tiles side by side, from the left. What is too much for one is left to the next."""
-        share = 1 / self._expected(row)
+        share = 1 / self._tiles_for(self._cost(row))
         while row.width:
             self._tick("tiles", self._done_area, self._area.area)
             self._check_count()
             tile = Box(row.x, row.y, self._across(row, share) - row.x, row.height)
             data = self._encode(tile)
             if len(data) > self._max_bytes and tile.width > max(MIN_SIDE, tile.height // 2):
-                share *= max(0.1, _RETRY * self._room / (len(data) - self._header))
+                share *= max(0.1, _RETRY * self._room / max(1, len(data) - self._header))
                 continue
             if len(data) <= self._max_bytes:
                 self._done_area += tile.area
@@ -227,18 +225,15 @@ class _Cutter:
                     f"over the {self._max_bytes:,} allowed for one piece"
                 )
             row = Box(tile.right, row.y, row.right - tile.right, row.height)
-            share = 1 / self._expected(row)
-
-    def _expected(self, box: Box) -> int:
-        """How many tiles the box will take, at least one."""
-        return self._tiles_for(self._cost(box))
+            share = 1 / self._tiles_for(self._cost(row))
 
     def _tiles_for(self, cost: float) -> int:
+        """How many tiles this many bytes of the fast encoder will take, at least one."""
         ratio = self._made / self._foretold if self._foretold else 1.0
         return max(1, math.ceil(cost * ratio / self._room))
 
     def _check_count(self) -> None:
-        """:raises EncodeError: where the pieces that are still to come are too many, or it is clear that they will be."""
+        """:raises EncodeError: where one more piece is not allowed, or the estimate is hopeless."""
         if self._max_pieces is None:
             return
         count = self._done_pieces + self._tiles_for(float(self._cells.sum()) - self._done_cost)
@@ -262,10 +257,11 @@ class _Cutter:
         return np.array(rows, float)
 
     def _cost(self, box: Box) -> float:
+        """Bytes of the fast encoder."""
         return float(self._down_costs(box).sum())
 
     def _down_costs(self, box: Box) -> NDArray[np.float64]:
-        """What of each row of cells lies in a box, in bytes of the fast encoder."""
+        """What of each row of cells lies in a box, in the same bytes."""
         return _overlaps(self._rows, box.y, box.bottom) * (self._cells @ _overlaps(self._columns, box.x, box.right))
 
     def _down(self, box: Box, share: float) -> int:
@@ -323,14 +319,12 @@ def _profile(image: Image.Image, max_bytes: int) -> bytes:
     return icc if fitting and len(zlib.compress(icc)) <= max_bytes // 4 else b""
 
 
-def _diagonal(area: Box) -> Iterator[Box]:
-    """Samples of an area from its top left to its bottom right corner."""
+def _samples(area: Box) -> set[Box]:
+    """Squares from the top left to the bottom right corner; one where the area is no larger."""
     width, height = min(_SAMPLE_SIDE, area.width), min(_SAMPLE_SIDE, area.height)
-    count = _SAMPLES if (width, height) != (area.width, area.height) else 1
-    for step in range(count):
-        share = step / max(1, count - 1)
-        x, y = round((area.width - width) * share), round((area.height - height) * share)
-        yield Box(area.x + x, area.y + y, width, height)
+    free_x, free_y, last = area.width - width, area.height - height, _SAMPLES - 1
+    steps = range(_SAMPLES)
+    return {Box(area.x + free_x * step // last, area.y + free_y * step // last, width, height) for step in steps}
 
 
 def _overlaps(edges: NDArray[np.float64], low: int, high: int) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ from typing import Generic, Protocol, TypeVar
 
 WORKERS = 2
 EXPONENT = 1.5
-"""The error 1 - SSIM falls about as this power of the bytes spent near the floors: 2 on a busy road, 1 where little moves.
-Too high a guess makes too few parts, of which those that miss are cut again; too low a one wastes files."""
+"""The error 1 - SSIM falls about as this power of the bytes spent near the floors: 2 on a busy road, 1 where little
+moves. Too high a guess makes too few parts, of which those that miss are cut again; too low a one wastes files."""
 RATIO_AIM = 0.93
 """How much of the allowed error a part is planned to use: a part that misses costs more than one that has room."""
 _SNAP_SHARE = 0.12
