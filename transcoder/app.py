@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,8 @@ def transcode(
     settings: Settings | None = None,
     regions: Path | str | None = None,
     with_original: bool = False,
+    from_s: Fraction | None = None,
+    to_s: Fraction | None = None,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -115,6 +118,8 @@ def transcode(
     :param progress: called with every progress event; an exception raised in it stops the work cleanly.
     :param regions: a JSON file of regions that a person marked (docs/regions.schema.json).
     :param with_original: also send the untouched source, in volumes under the cap.
+    :param from_s: deliver a clip: from the frame that is shown this long after the first one.
+    :param to_s: up to this moment; frames that begin later are left out.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -131,6 +136,7 @@ def transcode(
         progress=progress,
         regions=Path(regions) if regions is not None else None,
         with_original=with_original,
+        clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 

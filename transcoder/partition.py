@@ -240,8 +240,9 @@ class _Partition:
         track = source.video
         assert track is not None
         whole = len(self._index.moments)
-        from_s = track.start_s if frames.start else None
-        until_s = track.start_s + track.duration_s if frames.stop < whole else None
+        clipped = self._job.source.clip is not None
+        from_s = track.start_s if frames.start or clipped else None
+        until_s = track.start_s + track.duration_s if frames.stop < whole or clipped else None
         return audio.within(self._sound, from_s, until_s)
 
     # Putting the set together

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from transcoder.encode import fates
 from transcoder.encode.base import EncodeJob, Tick
 from transcoder.encode.ladder import Plan, plan_ladder
 from transcoder.errors import CapUnreachable, EncodeError, FloorUnreachable, NoAcceptableEncoding
+from transcoder.media.index import clip
 from transcoder.media.probe import probe
 from transcoder.model import (
     Attempt,
@@ -39,6 +41,7 @@ from transcoder.model import (
     Rung,
     SourceInfo,
     Verdict,
+    exact_clock,
 )
 from transcoder.parts import volumes
 from transcoder.parts.volumes import Volume
@@ -77,6 +80,8 @@ class Request:
     """A file of regions that a person marked."""
     with_original: bool = False
     """Also send the untouched source in volumes, as a profile may ask as well."""
+    clip: tuple[Fraction | None, Fraction | None] | None = None
+    """Only what is shown between two moments, in seconds from the first frame."""
 
 
 def transcode(request: Request, services: Services) -> Delivery:
@@ -90,7 +95,9 @@ def transcode(request: Request, services: Services) -> Delivery:
     started = time.monotonic()
     tick = _ticker(request)
     admitted = local.admit(request.source, tick)
-    source = probe(request.source, sha256=admitted.sha256)
+    source = master = probe(request.source, sha256=admitted.sha256)
+    if request.clip is not None:
+        source = clip(master, *request.clip, tick)
     stem = delivery_stem(source, request.profile)
     services.store.reserve([f"{stem}.{ending}" for ending in ("certificate.json", "refusal.json")])
     drawn = _drawn(request, source)
@@ -100,7 +107,7 @@ def transcode(request: Request, services: Services) -> Delivery:
         job = EncodeJob(source=source, profile=request.profile, cap_bytes=cap, workdir=work, tick=tick)
         studio = Studio(job)
         plan, choice = _decide(studio, drawn, degraded=request.override is not None)
-        outcome = _Outcome(request, source, plan, choice, studio, studio.check(choice))
+        outcome = _Outcome(request, source, master, plan, choice, studio, studio.check(choice))
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
         original = _volumes(outcome, work, tick)
         local.confirm_unchanged(admitted, tick)
@@ -143,7 +150,11 @@ def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
 
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
     """The common name of a delivery's files: source, profile and the master's hash, safe on every file system."""
-    return f"{safe_name(source)}_{profile.name}_{source.sha256[:8]}"
+    part = ""
+    if source.clip is not None:
+        span = f"{exact_clock(source.clip.from_s)}-{exact_clock(source.clip.to_s)}"
+        part = f"_clip-{span.replace(':', '.')}"
+    return f"{safe_name(source)}_{profile.name}_{source.sha256[:8]}{part}"
 
 
 def safe_stem(source: SourceInfo) -> str:
@@ -173,6 +184,8 @@ class _Outcome:
 
     request: Request
     source: SourceInfo
+    """What was delivered: the master, or a clip of it."""
+    master: SourceInfo
     plan: Plan
     choice: Choice
     studio: Studio
@@ -236,7 +249,8 @@ def _certify(
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
     statement = statements.build(
         statements.StatementInput(
-            source=outcome.source,
+            source=outcome.master,
+            clip=outcome.source.clip,
             profile=request.profile,
             verdict=outcome.verdict,
             choice=choice,

@@ -16,6 +16,7 @@ from transcoder.certificate.regions import recorded as recorded_regions
 from transcoder.certificate.verify import SENSELESS, TOLERANCE, Outcome, Step, confirm_master, offset_of
 from transcoder.errors import CertificateError, TranscodeError
 from transcoder.media import frames, stills
+from transcoder.media.index import clip_again
 from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics import measure
@@ -43,7 +44,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
         return [_step(8, _TITLE_8, outcome, "the bytes are the master's"),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "nothing to measure")]  # fmt: skip
     try:
-        info = probe(source, sha256=predicate["source"]["sha256"])
+        info = _master(source, predicate)
         fidelity = _measure(info, _outputs(parsed, folder), tick, recorded_regions(predicate)).fidelity
         first = _compare(recorded, fidelity, predicate["verdict"])
         return [first, _oracle(info, [item.path for item in _outputs(parsed, folder)], fidelity)]
@@ -65,8 +66,14 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
     confirm_master(parsed, source)
     if not predicate["files"] or predicate["verdict"] == "identical":
         return None
-    info = probe(source, sha256=predicate["source"]["sha256"])
+    info = _master(source, predicate)
     return _measure(info, _outputs(parsed, folder), lambda *_: None, recorded_regions(predicate))
+
+
+def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
+    """What was delivered of the master."""
+    info, edit = probe(source, sha256=predicate["source"]["sha256"]), predicate["edit"]
+    return clip_again(info, edit["first_frame"], edit["frames"]) if edit else info
 
 
 def _outputs(parsed: dict[str, Any], folder: Path) -> list[measure.Output]:

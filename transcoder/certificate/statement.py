@@ -29,6 +29,7 @@ from transcoder.model import (
     Attempt,
     CaseFields,
     Choice,
+    Clip,
     DeliveredFile,
     Fidelity,
     ItemFate,
@@ -88,6 +89,7 @@ class StatementInput:
     refusal: Mapping[str, object] | None = None
     regions: RegionSet = NO_REGIONS
     checked: Checked = field(default_factory=Checked)
+    clip: Clip | None = None
     volumes: Sequence[Volume] = ()
     """The untouched original in volumes, where it goes along."""
 
@@ -114,6 +116,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             },
             "case": facts.case.to_dict(),
             "source": describe_source(source),
+            "edit": _edit(facts.clip),
             "profile": _profile(profile),
             "files": [
                 {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects
@@ -320,6 +323,19 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
         "bytes": choice.encoded.bytes,
         "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes / max(1, len(choice.parts))),
         "lossless_proof": choice.encoded.lossless_proof,
+    }
+
+
+def _edit(clip: Clip | None) -> dict[str, object] | None:
+    """What a person left out."""
+    if clip is None:
+        return None
+    return {
+        "kind": "clip",
+        "first_frame": clip.first_frame,
+        "frames": clip.frames,
+        "from_s": str(clip.from_s),
+        "to_s": str(clip.to_s),
     }
 
 

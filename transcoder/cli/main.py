@@ -80,6 +80,10 @@ def apply(
     regions: Annotated[
         Path | None, typer.Option(help="JSON file of places to keep well (docs/regions.schema.json); one source.")
     ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Deliver a clip: from here, in seconds or HH:MM:SS.mmm; one source.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Deliver a clip: up to here.")] = None,
     max_parts: Annotated[
         int | None, typer.Option(min=1, help="Another limit on the parts of one delivery than the profile's.")
     ] = None,
@@ -95,6 +99,7 @@ def apply(
     from transcoder.app import expand, key_status, transcode
     from transcoder.cli import batch, render
     from transcoder.cli.progress import listener
+    from transcoder.model import parse_clock
     from transcoder.profile import load
 
     loaded = load(profile)
@@ -109,6 +114,8 @@ def apply(
         raise UsageError("the folder holds no files", where=str(sources[0]), code="nothing-to-do")
     if regions is not None and len(found) > 1:
         raise UsageError("--regions belongs to one source", hint="apply the sources one by one", code="usage")
+    if (from_ is not None or to is not None) and len(found) > 1:
+        raise UsageError("--from and --to belong to one source", hint="apply the sources one by one", code="usage")
     status = key_status()
     if status.created:
         render.complain(
@@ -126,6 +133,8 @@ def apply(
             progress=_until_stopped(callback),
             regions=regions,
             with_original=with_original,
+            from_s=parse_clock(from_) if from_ is not None else None,
+            to_s=parse_clock(to) if to is not None else None,
         )
 
     codes = []

@@ -31,17 +31,28 @@ def may_copy(track: AudioTrack, job: EncodeJob, container: str) -> bool:
     return (
         track.codec in rules.codecs
         and track.codec in IN_CONTAINER[container]
-        and track.payload_bytes <= rules.max_share * job.cap_bytes
+        and _share(track, job) * track.payload_bytes <= rules.max_share * job.cap_bytes
     )
+
+
+def _duration_s(track: AudioTrack, job: EncodeJob) -> Fraction:
+    """How much of it is delivered."""
+    video = job.source.video
+    clipped = video is not None and video.span is not None
+    return min(track.duration_s, video.duration_s) if video is not None and clipped else track.duration_s
+
+
+def _share(track: AudioTrack, job: EncodeJob) -> float:
+    return float(_duration_s(track, job) / max(track.duration_s, Fraction(1, 10)))
 
 
 def aac_bitrate_bps(track: AudioTrack, job: EncodeJob) -> int:
     """The AAC rate: the share of the cap over the duration, within the profile's bounds and the source's rate."""
     rules = job.profile.audio
-    duration = max(track.duration_s, Fraction(1, 10))
+    duration = max(_duration_s(track, job), Fraction(1, 10))
     by_share = rules.max_share * job.cap_bytes * 8 / float(duration)
     # More than the source's own rate cannot bring anything back.
-    own = track.payload_bytes * 8 / float(duration)
+    own = track.payload_bytes * 8 / float(max(track.duration_s, Fraction(1, 10)))
     return int(max(rules.min_bitrate_bps, min(by_share, rules.max_bitrate_bps, own)))
 
 
@@ -68,6 +79,13 @@ def prepare(job: EncodeJob, container: str) -> Sound:
 
     :raises EncodeError: where the audio cannot be encoded.
     """
+    sound, video = _whole(job, container), job.source.video
+    if job.source.clip is None or video is None:
+        return sound
+    return within(sound, video.start_s, video.start_s + video.duration_s)
+
+
+def _whole(job: EncodeJob, container: str) -> Sound:
     tracks = job.source.audio
     if not tracks:
         return Sound(None)
@@ -138,6 +156,6 @@ def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Pat
             packet.stream = stream
             total += packet.size
             output.mux_one(packet)
-    if total > job.cap_bytes:
+    if total * _share(track, job) > job.cap_bytes:
         raise EncodeError("the audio alone is larger than the cap", where=job.source.path.name)
     return total

@@ -104,7 +104,9 @@ def _video_rungs(
     assert video is not None
     container = _own_container(source)
     stream_fault = _not_playable(source, profile)
-    if source.bytes > cap:
+    if source.clip is not None:
+        yield RungName.UNCHANGED, "a part of the video was asked for"
+    elif source.bytes > cap:
         yield RungName.UNCHANGED, f"{source.bytes} bytes are over the cap of {cap}"
     elif container not in profile.video.containers:
         yield RungName.UNCHANGED, f"the container {source.container.split(',')[0]} is not allowed"
@@ -116,7 +118,9 @@ def _video_rungs(
 
     payload = video.payload_bytes + sum(track.payload_bytes for track in source.audio)
     holders = [name for name in profile.video.containers if _fits(source, name)]
-    if stream_fault:
+    if source.clip is not None:
+        yield RungName.REWRAP, "a copy of packets could begin and end at key frames only, not at the frames asked for"
+    elif stream_fault:
         yield RungName.REWRAP, stream_fault
     elif video.timing != "container":
         yield RungName.REWRAP, "the source stores no presentation timestamps to copy"

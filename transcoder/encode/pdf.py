@@ -1,8 +1,9 @@
 """Pictures as pages of a PDF, for receivers that take only documents.
 
-The bytes of a JPEG and the compressed samples of a PNG go in as they are, so they come out again (``pdfimages -all``)
-as they went in: the JPEG byte for byte, the PNG sample for sample. An orientation tag turns how a picture is drawn,
-never its samples. The same input gives the same bytes: no dates, and an id made from the content.
+The bytes of a JPEG and the compressed samples of a PNG go in as they are, so they come out again as they went in
+(``pdfimages -all``): the JPEG byte for byte, the PNG sample for sample, though that tool writes 16-bit grey in 8. An
+orientation tag turns how a picture is drawn, never its samples. The same input gives the same bytes: no dates, and
+an id made from the content.
 """
 
 from __future__ import annotations
@@ -104,17 +105,18 @@ class _Picture:
 
 
 def _read(sheet: Sheet) -> _Picture:
-    name, data = sheet.path.name, sheet.path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != sheet.sha256:
-        raise EncodeError("the picture is not the one with the SHA-256 given for its page", where=name)
+    name = sheet.path.name
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "MPO", "PNG")) as image:
+        data = sheet.path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             is_jpeg = image.format != "PNG"
             exif, icc, _ = stills.metadata_of(image)
             problem = None if is_jpeg else _problem(image, icc)
             size = image.size
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise EncodeError(f"a page takes a JPEG or PNG, and this cannot be read as one ({error})", where=name) from None
+    if hashlib.sha256(data).hexdigest() != sheet.sha256:
+        raise EncodeError("the picture is not the one with the SHA-256 given for its page", where=name)
     if problem:
         raise EncodeError(
             f"a page cannot hold a PNG with {problem} untouched", where=name, hint="deliver it as a file of its own"

@@ -7,15 +7,19 @@ pixel, that reading from the start gives: not every key frame that a container l
 from __future__ import annotations
 
 import hashlib
+import math
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from transcoder.errors import UsageError
 from transcoder.media.checksum import checksum
-from transcoder.media.reader import TimedFrame, nominal_step
-from transcoder.model import SourceInfo, Span, VideoTrack
+from transcoder.media.reader import TimedFrame, nominal_step, read_frames
+from transcoder.model import Clip, SourceInfo, Span, VideoTrack
+
+Tick = Callable[[str, int, int | None], None]
 
 
 class FrameIndex:
@@ -74,6 +78,65 @@ def cut(source: SourceInfo, index: FrameIndex, first: int, end: int) -> SourceIn
             payload_bytes=max(1, int(track.payload_bytes * share)),
         ),
     )
+
+
+def clip(source: SourceInfo, from_s: Fraction | None, to_s: Fraction | None, tick: Tick) -> SourceInfo:
+    """The source cut to what is shown between two moments, to the frame: from the one on display at the first.
+
+    :param from_s: seconds from the first frame; None means the beginning.
+    :param to_s: None means the end.
+    :param tick: called as ``tick("clip", done, total)``.
+    :raises UsageError: for a picture, and where the stretch holds no frame.
+    """
+    track = source.video
+    if track is None:
+        raise UsageError("a picture has no beginning and end", where=source.name, code="clip-of-a-still")
+    begin, end = from_s or Fraction(0), to_s
+    if end is not None and end <= begin:
+        raise UsageError("the clip ends before it begins", where=source.name, code="clip-empty")
+    index = FrameIndex()
+    for timed in index.noting(read_frames(source.path, track)):
+        tick("clip", len(index.moments), track.frames)
+        if end is not None and timed.pts >= index.moments[0] + end / track.time_base:
+            break
+    start = index.moments[0]
+    first = max(0, bisect_right(index.moments, start + begin / track.time_base) - 1)
+    stop = index.end if end is None else index.at(math.ceil(start + end / track.time_base))
+    over = end_of(track, index, index.end) - start * track.time_base
+    if begin >= over or stop <= first:
+        raise UsageError(
+            f"the video lasts {float(over):.3f} s, and no frame is shown in this stretch of it",
+            where=source.name, code="clip-empty",
+        )  # fmt: skip
+    return clip_frames(source, index, first, stop)
+
+
+def clip_frames(source: SourceInfo, index: FrameIndex, first: int, stop: int) -> SourceInfo:
+    """The source cut to a run of frames, said to be a clip."""
+    part, track = cut(source, index, first, stop), source.video
+    assert track is not None
+    assert part.video is not None
+    origin = index.moments[0] * track.time_base
+    return replace(
+        part,
+        clip=Clip(
+            first_frame=first,
+            frames=stop - first,
+            from_s=part.video.start_s - origin,
+            to_s=part.video.start_s + part.video.duration_s - origin,
+        ),
+    )
+
+
+def clip_again(source: SourceInfo, first: int, frames: int) -> SourceInfo:
+    """The clip that a certificate names, cut out of its master."""
+    track = source.video
+    assert track is not None
+    index = FrameIndex()
+    for _ in index.noting(read_frames(source.path, track)):
+        if index.end > first + frames:
+            break
+    return clip_frames(source, index, first, min(first + frames, index.end))
 
 
 def end_of(track: VideoTrack, index: FrameIndex, end: int) -> Fraction:

@@ -43,13 +43,14 @@ from transcoder.model.region import (
 )
 from transcoder.model.source import (
     AudioTrack,
+    Clip,
     OtherTrack,
     SourceInfo,
     StillInfo,
     VideoTrack,
 )
 from transcoder.model.span import Span
-from transcoder.model.value import Value, exact_clock
+from transcoder.model.value import Value, exact_clock, parse_clock
 
 __all__ = [
     "MAX_FIELD_CHARACTERS",
@@ -59,6 +60,7 @@ __all__ = [
     "Box",
     "CaseFields",
     "Choice",
+    "Clip",
     "DeliveredFile",
     "Delivery",
     "DetectorUse",
@@ -89,5 +91,6 @@ __all__ = [
     "VideoTrack",
     "exact_clock",
     "ignore_progress",
+    "parse_clock",
     "require_aware",
 ]

@@ -87,6 +87,18 @@ class StillInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A part of a video that a person asked for."""
+
+    first_frame: int
+    """Number in the master, from 0."""
+    frames: int
+    from_s: Fraction
+    to_s: Fraction
+    """When the clip's first frame is shown and its last one is over, counted from the master's first frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInfo:
     """What was admitted: one file, its hash, and what is in it."""
 
@@ -99,6 +111,8 @@ class SourceInfo:
     others: tuple[OtherTrack, ...] = ()
     still: StillInfo | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    clip: Clip | None = None
+    """Which frames of the master are delivered, where a person asked for a part of it."""
 
     @property
     def name(self) -> str:
