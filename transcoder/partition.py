@@ -106,6 +106,7 @@ class _Partition:
             return Attempt(
                 spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, encodes=self._encodes,
                 rejected_for=self._why_not(result, most), missed=_missed(result),
+                needs_parts=result.estimate if result.failed is None else None,
             )  # fmt: skip
         parts = self._label(result.parts)
         measured = self._joined.result()

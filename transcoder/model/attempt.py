@@ -166,6 +166,8 @@ class Attempt:
     missed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Floors missed: region class -> (reached, floor)."""
     encodes: int = 0
+    needs_parts: int | None = None
+    """Of a splitting that was given up: how many files it would take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

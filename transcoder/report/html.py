@@ -131,6 +131,7 @@ def _page(
         signed_by=signed_by,
         names=names,
         certificate_name=names.get("certificate") or names["refusal"],
+        floor_names=_FLOOR_NAMES,
         title=title,
         tone=tone,
         meaning=meaning,
