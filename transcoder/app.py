@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transcoder import joining, pipeline
 from transcoder import profile as profiles
@@ -32,6 +33,9 @@ from transcoder.profile import Profile
 from transcoder.report import html
 from transcoder.settings import Settings
 from transcoder.storage import local
+
+if TYPE_CHECKING:
+    from transcoder.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,32 @@ def verify(
         )
         for certificate in verification.find_certificates(Path(path))
     ]
+
+
+def plan(
+    source: Path | str,
+    *,
+    profile: Profile | str = "cps-twif-1mb",
+    cap_bytes: int | None = None,
+    max_parts: int | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> Forecast:
+    """Predict what ``transcode`` would deliver, from short samples of the source; nothing is written.
+
+    :raises InputError: where the source is not usable.
+    """
+    from transcoder.forecast import forecast
+
+    loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
+    loaded = loaded.with_cap(cap_bytes) if cap_bytes is not None else loaded
+    loaded = loaded.with_max_parts(max_parts) if max_parts is not None else loaded
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(source), phase=phase, done=done, total=total, unit="samples"))
+
+    with tempfile.TemporaryDirectory(prefix="transcoder-") as folder:
+        # The whole is not hashed: a forecast must not take longer than reading what it needs.
+        return forecast(probe_media(Path(source), sha256=""), loaded, Path(folder), tick)
 
 
 def join(
@@ -328,4 +358,15 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-__all__ = ["KeyStatus", "expand", "inspect", "join", "key_status", "render_report", "services", "transcode", "verify"]
+__all__ = [
+    "KeyStatus",
+    "expand",
+    "inspect",
+    "join",
+    "key_status",
+    "plan",
+    "render_report",
+    "services",
+    "transcode",
+    "verify",
+]

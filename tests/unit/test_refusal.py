@@ -81,3 +81,30 @@ def test_nothing_small_enough_names_the_reasons_and_no_numbers_it_does_not_have(
 
 def test_without_any_attempt_the_plans_reasons_speak() -> None:
     assert "too many frames" in refuse(factories.no_choice()).message
+
+
+def test_it_names_the_limiting_class_its_moment_and_commands_that_would_do() -> None:
+    refusal = refuse(near_miss())
+    described = refusal.to_dict()
+    assert described["limited_by"] == {"class": "frame", "at_s": fidelity_of("", CAP).score("frame").minimum_at_s}
+    assert refusal.parts is not None
+    assert any(f"--max-parts {refusal.parts + 1}" in line for line in refusal.commands)
+    assert any(line.endswith("--with-original") for line in refusal.commands)
+    assert any("--accept-degraded" in line for line in refusal.commands)
+
+
+def test_parts_that_splitting_counted_are_believed_without_further_encodes() -> None:
+    given_up = Attempt(
+        spec=EncodeSpec(rung=factories.bytes_rung(CAP)), bytes=None, fidelity=None,
+        rejected_for="about 40 parts would be needed, and the profile allows 24", needs_parts=40,
+    )  # fmt: skip
+    choice = near_miss()
+    probe = FakeProbe(int, fidelity_of)
+    refusal = refuse(
+        Choice(winner=None, encoded=None, attempts=(*choice.attempts, given_up), nearest=choice.nearest), probe=probe
+    )
+    assert refusal.parts == 40
+    assert refusal.smallest is not None
+    assert (refusal.smallest.bytes, refusal.smallest.measured) == (40 * CAP, False)
+    assert probe.encoded == []
+    assert any("--max-parts 50" in line for line in refusal.commands)

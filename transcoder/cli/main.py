@@ -176,6 +176,29 @@ def verify(
 
 
 @app.command()
+def plan(
+    source: Annotated[Path, typer.Argument(help="A video or picture.")],
+    profile: Annotated[str, typer.Option(help="A shipped profile's name, or a .toml file.")] = "cps-twif-1mb",
+    cap: Annotated[int | None, typer.Option(help="Another cap in bytes than the profile's.")] = None,
+    max_parts: Annotated[int | None, typer.Option(min=1, help="Another limit on parts than the profile's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Predict rung, parts, size, fidelity and time from short samples, without encoding all of it."""
+    from transcoder.app import plan as run
+    from transcoder.cli import render
+    from transcoder.forecast import describe
+    from transcoder.profile import load
+
+    loaded = load(profile)
+    result = run(source, profile=loaded, cap_bytes=cap, max_parts=max_parts, progress=_until_stopped(lambda _: None))
+    if as_json:
+        print(json.dumps(result.to_dict()))
+        return
+    for number, line in enumerate(describe(result, loaded.floors)):
+        render.say(line if number else f"{source.name}: {line}")
+
+
+@app.command()
 def join(
     path: Annotated[Path, typer.Argument(help="The folder with the parts, or their certificate.")],
     out: Annotated[Path, typer.Option(help="The file to write; it must not exist.")],

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from transcoder.errors import UsageError
 from transcoder.media.checksum import checksum
-from transcoder.media.reader import TimedFrame, nominal_step, read_frames
+from transcoder.media.reader import TimedFrame, frames_from, nominal_step, read_frames
 from transcoder.model import Clip, SourceInfo, Span, VideoTrack
 
 Tick = Callable[[str, int, int | None], None]
@@ -137,6 +137,36 @@ def clip_again(source: SourceInfo, first: int, frames: int) -> SourceInfo:
         if index.end > first + frames:
             break
     return clip_frames(source, index, first, min(first + frames, index.end))
+
+
+def window(source: SourceInfo, at_s: Fraction, length_s: Fraction) -> SourceInfo:
+    """A short run of frames from anywhere in the source, found without reading all of it, to be sampled only.
+
+    :param at_s: where it begins, in the source's own time; frames at the key frame before it do as well.
+    :raises InputError: where no frame decodes.
+    """
+    track = source.video
+    assert track is not None
+    # Counted from 1, so that reading begins in the middle; which frames they really are does not matter here.
+    index = FrameIndex(first=1)
+    at_pts, length = round(at_s / track.time_base), length_s / track.time_base
+    found = (timed for timed in frames_from(source.path, track, at_pts) if timed.pts >= at_pts)
+    for timed in index.noting(found):
+        if timed.pts >= index.moments[0] + length:
+            break
+    if not index.moments:
+        return cut_at_start(source, length_s)
+    return cut(source, index, 1, index.end)
+
+
+def cut_at_start(source: SourceInfo, length_s: Fraction) -> SourceInfo:
+    """The first frames of the source."""
+    track, index = source.video, FrameIndex()
+    assert track is not None
+    for timed in index.noting(read_frames(source.path, track)):
+        if timed.pts >= index.moments[0] + length_s / track.time_base:
+            break
+    return cut(source, index, 0, index.end)
 
 
 def end_of(track: VideoTrack, index: FrameIndex, end: int) -> Fraction:

@@ -81,6 +81,14 @@ def read_frames(path: Path, track: VideoTrack) -> Iterator[TimedFrame]:
     return _decode(path, track) if track.span is None else _read_span(path, track, track.span)
 
 
+def frames_from(path: Path, track: VideoTrack, pts: int) -> Iterator[TimedFrame]:
+    """Frames from the last key frame at or before a moment, as far as the file can be moved about in.
+
+    :raises InputError: where the picture's size changes on the way.
+    """
+    return _decode(path, track, from_pts=pts)
+
+
 def _read_span(path: Path, track: VideoTrack, span: Span) -> Iterator[TimedFrame]:
     """From the key frame before the span while that gives the frames of the index, else from the beginning.
 

@@ -1,0 +1,263 @@
+"""The forecast: what a delivery would be and how long it would take, from a few short samples of the source.
+
+Nothing is promised: ``benchmarks/study_forecast.py`` measures how far forecasts lie from what was delivered.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image
+
+from transcoder import search
+from transcoder.encode.base import EncodeJob
+from transcoder.encode.ladder import FIRST_AIM, Plan, plan_ladder
+from transcoder.errors import TranscodeError
+from transcoder.media import stills
+from transcoder.media.containers import open_input
+from transcoder.media.index import window
+from transcoder.media.probe import probe
+from transcoder.model import Attempt, Rung, RungName, SourceInfo, Verdict
+from transcoder.profile import Profile
+from transcoder.search.splitting import EXPONENT, RATIO_AIM
+from transcoder.studio import Studio
+
+Tick = Callable[[str, int, int | None], None]
+_WINDOWS, _SHARE, _LONGEST_S, _SHORTEST_S = 4, 0.08, Fraction(6), Fraction(1)
+_BITS_PER_PIXEL = 0.02
+_KEY_FRAMES = 600
+"""Frames between two key frames in a whole delivery; a sample has one at its start, which weighs more there."""
+_REWRAP_BYTES_PER_FRAME = 24
+_ENCODES, _ENCODES_IN_PARTS = 1.6, 2.9
+"""How many encodings of every frame a delivery takes: with a correction, and with the attempt at one file before."""
+_MONTAGE = 3
+"""Crops a side of the montage that stands for a picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What is to be expected."""
+
+    verdict: Verdict
+    rung: str
+    parts: int
+    bytes: int
+    """Of all media files together."""
+    p1: Mapping[str, float] = field(default_factory=dict)
+    """Worst 1 % of SSIM by region class; empty where no sample changes."""
+    seconds: float
+    """Of the whole job, on this machine."""
+    taken_s: float
+    """By the forecast itself."""
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The object that ``transcoder plan --json`` prints."""
+        return {
+            "verdict": str(self.verdict),
+            "rung": self.rung,
+            "parts": self.parts,
+            "bytes": self.bytes,
+            "p1": {name: round(value, 4) for name, value in self.p1.items()},
+            "seconds": round(self.seconds, 1),
+            "taken_s": round(self.taken_s, 1),
+            "notes": list(self.notes),
+        }
+
+
+def forecast(source: SourceInfo, profile: Profile, workdir: Path, tick: Tick) -> Forecast:
+    """Predict a delivery from the ladder and, where samples change, from short runs of frames.
+
+    :param workdir: an empty folder for the samples.
+    :raises TranscodeError: where the samples cannot be decoded or encoded.
+    """
+    started, cap = time.monotonic(), profile.payload_cap_bytes
+    plan = plan_ladder(source, profile, cap)
+    gentle = _gentle(source, plan, cap)
+    if gentle is not None:
+        rung, size, verdict = gentle
+        seconds = 1.0 + source.bytes / 200e6
+        return Forecast(verdict=verdict, rung=rung, parts=1, bytes=size, seconds=seconds,
+                        taken_s=time.monotonic() - started)  # fmt: skip
+    job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=workdir, tick=tick)
+    made = _of_a_still(job) if source.still is not None else _of_a_video(job, plan)
+    return replace(made, taken_s=time.monotonic() - started)
+
+
+def _gentle(source: SourceInfo, plan: Plan, cap: int) -> tuple[str, int, Verdict] | None:
+    """A rung that changes no sample and whose size is known beforehand."""
+    for rung in plan.gentle:
+        if rung.name is RungName.UNCHANGED:
+            return str(rung.name), source.bytes, Verdict.IDENTICAL
+        if rung.name is RungName.REWRAP and source.video is not None:
+            payload = source.video.payload_bytes + sum(track.payload_bytes for track in source.audio)
+            size = payload + _REWRAP_BYTES_PER_FRAME * source.video.frames
+            if size <= cap:
+                return str(rung.name), size, Verdict.LOSSLESS
+    return None
+
+
+# Videos
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """One short run of frames, encoded once: what its quality would take for the whole, and how long all took."""
+
+    whole_bytes: float
+    errors: Mapping[str, float]
+    """1 - (worst 1 %) by class."""
+    ratio: float
+    encode_s: float
+    other_s: float
+    """A frame, each."""
+
+
+def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
+    source, profile, cap = job.source, job.profile, job.cap_bytes
+    track = source.video
+    assert track is not None
+    rung = next(iter(plan.whole), plan.parts)
+    if rung is None:
+        return Forecast(verdict=Verdict.REFUSED, rung="refuse", parts=0, bytes=0, seconds=1.0, taken_s=0.0,
+                        notes=tuple(reason for _, reason in plan.skipped))  # fmt: skip
+    length_s = min(_LONGEST_S, max(_SHORTEST_S, track.duration_s * Fraction(_SHARE) / _WINDOWS))
+    count = _WINDOWS if track.timing == "container" and track.duration_s > 2 * _WINDOWS * length_s else 1
+    samples = []
+    for number in range(count):
+        at_s = track.start_s + max(Fraction(0), track.duration_s * (2 * number + 1) / (2 * count) - length_s / 2)
+        samples.append(_sample(job, rung, at_s if count > 1 else track.start_s, length_s, number))
+        job.tick("sample", number + 1, count)
+    audio = min(sum(a.payload_bytes for a in source.audio), profile.audio.max_share * cap)
+    at_quality = sum(sample.whole_bytes for sample in samples) / count
+    needed = sum(s.whole_bytes * (s.ratio / RATIO_AIM) ** (1 / EXPONENT) for s in samples) / count + audio
+    single = bool(plan.whole) and needed * RATIO_AIM ** (1 / EXPONENT) <= cap
+    parts = 1 if single else max(2, math.ceil(needed / cap))
+    room = cap * FIRST_AIM * parts - audio
+    scale = (at_quality / max(room, 1.0)) ** EXPONENT
+    p1 = {name: 1 - min(1.0, max(sample.errors.get(name, 0.0) for sample in samples) * scale)
+          for name in dict.fromkeys(name for sample in samples for name in sample.errors)}  # fmt: skip
+    possible = single or (plan.parts is not None and parts <= profile.max_parts)
+    encodes = _ENCODES if single else _ENCODES_IN_PARTS if plan.whole else _ENCODES
+    seconds = track.frames * sum(s.encode_s * encodes + s.other_s * (1 if single else 1.5) for s in samples) / count
+    notes = () if possible else (f"about {parts} parts would be needed, and the profile allows {profile.max_parts}",)
+    return Forecast(
+        verdict=Verdict.MEETS_FLOOR if possible else Verdict.REFUSED,
+        rung=str(RungName.RE_ENCODE if single else RungName.SPLIT if possible else RungName.REFUSE),
+        parts=parts,
+        bytes=int(room + audio) if possible else 0,
+        p1=p1,
+        seconds=seconds + 3.0,
+        taken_s=0.0,
+        notes=notes,
+    )
+
+
+def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, number: int) -> _Sampled:
+    whole = job.source.video
+    assert whole is not None
+    source = window(job.source, at_s, length_s)
+    track = source.video
+    assert track is not None
+    folder = job.workdir / f"sample-{number}"
+    folder.mkdir()
+    studio = Studio(replace(job, source=replace(source, audio=()), workdir=folder, tick=lambda *_: None))
+    started = time.monotonic()
+    studio.look_for_regions(())
+    found = time.monotonic()
+    target = max(4000.0, track.frames * track.width * track.height * _BITS_PER_PIXEL / 8)
+    assert rung.knob is not None
+    tuned = replace(rung, knob=replace(rung.knob, start=target, low=1000.0, high=target * 2))
+    choice = search.choose([tuned], int(target * 4), job.profile.floors, studio, max_encodes=1)
+    ended = time.monotonic()
+    attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
+    encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
+    if attempt is None or attempt.fidelity is None or encoded is None:
+        raise TranscodeError("a sample of it cannot be encoded", where=job.source.name, code="forecast-failed")
+    first, rest = _packet_bytes(encoded.path)
+    frames = track.frames
+    whole_bytes = first * math.ceil(whole.frames / _KEY_FRAMES) + rest / max(1, frames - 1) * whole.frames
+    errors = {
+        score.region: 1 - score.p1 for score in attempt.fidelity.scores if (score.metric, score.plane) == ("ssim", "y")
+    }
+    ratio = max(search.errors_of(attempt.fidelity, job.profile.floors).values(), default=1.0)
+    # Measuring takes about a fifth of what encoding and measuring take together.
+    return _Sampled(whole_bytes, errors, ratio, 0.8 * (ended - found) / frames,
+                    (found - started + 0.2 * (ended - found)) / frames)  # fmt: skip
+
+
+def _packet_bytes(path: Path) -> tuple[int, int]:
+    """Bytes of the first video packet and of all others."""
+    with open_input(path) as container:
+        sizes = [packet.size for packet in container.demux(container.streams.video[0]) if packet.size]
+    return sizes[0], sum(sizes[1:])
+
+
+# Pictures
+
+
+def _of_a_still(job: EncodeJob) -> Forecast:
+    """Crops from all over the picture, side by side, go down the same ladder under a cap as much smaller."""
+    image, _ = stills.as_rgb(stills.load(job.source.path))
+    montage, share = _montage(image)
+    path = job.workdir / "sample.png"
+    montage.save(path, compress_level=1)
+    started = time.monotonic()
+    source = probe(path, sha256=job.source.sha256)
+    small = replace(job, source=source, cap_bytes=max(2000, int(job.cap_bytes * share)))
+    studio = Studio(small)
+    studio.look_for_regions(())
+    plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
+    choice = search.choose(plan.whole, small.cap_bytes, job.profile.floors, studio)
+    taken = time.monotonic() - started
+    attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
+    if attempt is None or attempt.fidelity is None:
+        return Forecast(verdict=Verdict.REFUSED, rung="refuse", parts=0, bytes=0, seconds=taken / share, taken_s=0.0)
+    verdict = Verdict.MEETS_FLOOR if choice.winner is not None else Verdict.REFUSED
+    return Forecast(
+        verdict=verdict,
+        rung=str(attempt.spec.rung.name) if choice.winner is not None else "refuse",
+        parts=1,
+        bytes=min(job.cap_bytes, int((attempt.bytes or 0) / share)),
+        p1=_p1(attempt),
+        seconds=1.0 + taken / share,
+        taken_s=0.0,
+    )
+
+
+def _p1(attempt: Attempt) -> dict[str, float]:
+    scores = attempt.fidelity.scores if attempt.fidelity is not None else ()
+    return {score.region: score.p1 for score in scores if (score.metric, score.plane) == ("ssim", "y")}
+
+
+def _montage(image: Image.Image) -> tuple[Image.Image, float]:
+    """A ninth of the width and height from each of nine places, and its share of the picture's area."""
+    width, height = (max(1, min(side, max(64, side // _MONTAGE**2))) for side in image.size)
+    sheet = Image.new(image.mode, (width * _MONTAGE, height * _MONTAGE))
+    for row in range(_MONTAGE):
+        for column in range(_MONTAGE):
+            left = (image.width - width) * column // (_MONTAGE - 1)
+            top = (image.height - height) * row // (_MONTAGE - 1)
+            sheet.paste(image.crop((left, top, left + width, top + height)), (width * column, height * row))
+    return sheet, sheet.width * sheet.height / (image.width * image.height)
+
+
+def describe(result: Forecast, floors: Mapping[str, float]) -> Sequence[str]:
+    """The forecast in lines for people."""
+    minutes, seconds = divmod(round(result.seconds), 60)
+    lines = []
+    if result.verdict is Verdict.REFUSED:
+        lines.append("would be refused" + (f": {result.notes[0]}" if result.notes else ""))
+    else:
+        files = f"{result.parts} parts" if result.parts > 1 else "one file"
+        lines.append(f"would be delivered as {result.rung}, {files}, about {result.bytes:,} bytes")
+    for name, value in result.p1.items():
+        if name in floors:
+            lines.append(f"  {name}: worst 1 % about {value:.3f}, floor {floors[name]:.2f}")
+    lines.append(f"  it would take about {minutes} min {seconds} s; this forecast took {result.taken_s:.1f} s")
+    return lines
