@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from PIL import Image
 
 from transcoder.certificate import statement, verify
 from transcoder.errors import CertificateError, InputError, UsageError
@@ -28,7 +29,7 @@ class Joined:
 
     path: Path
     kind: str
-    """``video`` or ``original``."""
+    """``video``, ``picture`` or ``original``."""
     proof: str
     """What was proved, in words."""
     bytes: int
@@ -84,6 +85,8 @@ def join(
         proof = f"{len(parts)} parts joined; all {frames} frames of the master are there, each at its own time"
         return Joined(path=published, kind="video", proof=proof, bytes=size, certificate=certificate,
                       warnings=_foreign(there))  # fmt: skip
+    if predicate["pieces"] and predicate["pieces"]["kind"] == "tiles" and not original:
+        return _picture(certificate, predicate, out, store)
     wanted = statement.expected_volumes(predicate["original"])
     there = _complete(folder, wanted, "volume")
     volumes = [folder / item.name for item in wanted]
@@ -91,6 +94,28 @@ def join(
     proof = f"{len(volumes)} volumes restored; the SHA-256 is the master's, {predicate['original']['sha256']}"
     return Joined(path=out, kind="original", proof=proof, bytes=size, certificate=certificate,
                   warnings=_foreign(there))  # fmt: skip
+
+
+def _picture(certificate: Path, predicate: dict[str, Any], out: Path, store: Store) -> Joined:
+    """The whole picture out of its tiles."""
+    from transcoder.certificate.remeasure import rebuilt
+
+    pieces, folder = predicate["pieces"], certificate.parent
+    if out.suffix.lower() != ".png":
+        raise UsageError("the joined picture is a PNG", where=str(out), hint="name it with .png", code="usage")
+    sent = {item["name"]: item for item in predicate["files"]}
+    names = [item["name"] for item in pieces["items"]]
+    wanted = [Expected(name=name, bytes=sent[name]["bytes"], sha256=sent[name]["sha256"]) for name in names]
+    there = _complete(folder, wanted, "tile")
+    whole = rebuilt(pieces, folder)
+    with store.workspace() as work:
+        target = work / "joined.png"
+        with Image.open(folder / names[0]) as first:
+            whole.save(target, icc_profile=first.info.get("icc_profile"))
+        size = target.stat().st_size
+        store.publish({out.name: target})
+    proof = f"{len(names)} tiles joined; all {whole.width}x{whole.height} pixels are the master's"
+    return Joined(path=out, kind="picture", proof=proof, bytes=size, certificate=certificate, warnings=_foreign(there))
 
 
 def _restored(volumes: Sequence[Path], out: Path, sha256: str | None, store: Store, tick: Tick) -> int:
@@ -113,7 +138,8 @@ def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> 
     found = []
     for certificate in certificates:
         predicate = _predicate(certificate, anchors)
-        if predicate["original"] if original else (predicate["parts"] or predicate["original"]):
+        tiles = predicate["pieces"] and predicate["pieces"]["kind"] == "tiles"
+        if predicate["original"] if original else (predicate["parts"] or tiles or predicate["original"]):
             found.append((certificate, predicate))
     if not found:
         raise InputError(

@@ -30,11 +30,9 @@ from transcoder.model import (
     Choice,
     DeliveredFile,
     Delivery,
-    Encoded,
     EncodeSpec,
     Fidelity,
     Override,
-    Part,
     Progress,
     ProgressCallback,
     Region,
@@ -129,7 +127,7 @@ def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple
     plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
     choice = choose(plan.whole, before=choice.attempts)
     if choice.winner is None and plan.parts is not None:
-        choice = _in_parts(studio, plan.parts, choice)
+        choice = _in_parts(studio, plan.parts, choice) if job.source.video else _in_pieces(studio, plan.parts, choice)
     return plan, search.accept_nearest(choice) if degraded else choice
 
 
@@ -146,6 +144,16 @@ def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
     assert made.choice.encoded is not None
     studio.adopt(made.choice.encoded, made.measurement)
     return replace(made.choice, attempts=(*choice.attempts, *made.choice.attempts))
+
+
+def _in_pieces(studio: Studio, rung: Rung, choice: Choice) -> Choice:
+    """The picture in pieces, or the choice so far with the reason why there are none."""
+    from transcoder.pieces import split_still
+
+    made = split_still(studio, rung, choice)
+    if isinstance(made, Attempt):
+        return replace(choice, attempts=(*choice.attempts, made))
+    return replace(made, attempts=(*choice.attempts, *made.attempts))
 
 
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
@@ -241,11 +249,10 @@ def _certify(
 ) -> _Packet:
     """Name the media, sign the statement about it, verify the signature, and render the report from that."""
     request, choice = outcome.request, outcome.choice
-    media: dict[str, Path] = {}
+    media: dict[str, tuple[Path, str]] = {}
     if choice.winner is not None and choice.encoded is not None:
-        media = _named(stem, choice.winner.spec.rung.extension, choice.encoded, choice.parts)
-    role = "part" if choice.parts else "still" if outcome.source.still is not None else "media"
-    subjects = [_describe(name, path, role) for name, path in media.items()]
+        media = _named(stem, choice, "still" if outcome.source.still is not None else "media")
+    subjects = [_describe(name, path, role) for name, (path, role) in media.items()]
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
     statement = statements.build(
         statements.StatementInput(
@@ -299,18 +306,31 @@ def _certify(
         for item in original
     ]
     described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
-    return _Packet({**media, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
+    files = {name: path for name, (path, _) in media.items()}
+    return _Packet({**files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
 
 
-def _named(stem: str, extension: str, encoded: Encoded, parts: Sequence[Part]) -> dict[str, Path]:
-    """Media files by final name; parts sort in their order."""
-    if not parts:
-        return {f"{stem}.{extension}": encoded.path}
-    width = max(2, len(str(len(parts))))
-    return {
-        f"{stem}_part-{part.number:0{width}d}-of-{len(parts):0{width}d}.{extension}": part.encoded.path
-        for part in parts
-    }
+def _named(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, str]]:
+    """Media files and their roles by final name; parts and tiles sort in their order.
+
+    :param role: of a file that holds everything.
+    """
+    winner, encoded, parts, pieces = choice.winner, choice.encoded, choice.parts, choice.pieces
+    assert winner is not None
+    assert encoded is not None
+    extension = winner.spec.rung.extension
+    if pieces is not None:
+        piece = "tile" if pieces.kind == "tiles" else "crop"
+        named = {f"{stem}{item.suffix}": (item.path, piece) for item in pieces.files}
+        if pieces.overview is not None:
+            path = pieces.overview.path
+            named = {f"{stem}_overview{path.suffix}": (path, "overview"), **named}
+        return named
+    if parts:
+        width = max(2, len(str(len(parts))))
+        of = f"of-{len(parts):0{width}d}.{extension}"
+        return {f"{stem}_part-{part.number:0{width}d}-{of}": (part.encoded.path, "part") for part in parts}
+    return {f"{stem}.{extension}": (encoded.path, role)}
 
 
 def _describe(name: str, path: Path, role: str) -> DeliveredFile:

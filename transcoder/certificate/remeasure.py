@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -21,7 +23,8 @@ from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics import measure
 from transcoder.metrics.ssim import mean, ssim_map
-from transcoder.model import Fidelity, Region, SourceInfo
+from transcoder.model import Box, Fidelity, Region, SourceInfo
+from transcoder.parts.tiles import rebuild
 
 SAMPLES = 8
 ORACLE_BOUND = 0.04
@@ -45,9 +48,11 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
                 _step(9, _TITLE_9, Outcome.SKIPPED, "nothing to measure")]  # fmt: skip
     try:
         info = _master(source, predicate)
-        fidelity = _measure(info, _outputs(parsed, folder), tick, recorded_regions(predicate)).fidelity
-        first = _compare(recorded, fidelity, predicate["verdict"])
-        return [first, _oracle(info, [item.path for item in _outputs(parsed, folder)], fidelity)]
+        with _outputs(parsed, folder) as outputs:
+            fidelity = _measure(info, outputs, tick, recorded_regions(predicate)).fidelity
+            _confirm_crops(predicate, source, folder)
+            first = _compare(recorded, fidelity, predicate["verdict"])
+            return [first, _oracle(info, [item.path for item in outputs], fidelity)]
     except (TranscodeError, *SENSELESS) as error:
         return [_step(8, _TITLE_8, Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "needs step 8")]  # fmt: skip
@@ -67,7 +72,8 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
     if not predicate["files"] or predicate["verdict"] == "identical":
         return None
     info = _master(source, predicate)
-    return _measure(info, _outputs(parsed, folder), lambda *_: None, recorded_regions(predicate))
+    with _outputs(parsed, folder) as outputs:
+        return _measure(info, outputs, lambda *_: None, recorded_regions(predicate))
 
 
 def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
@@ -76,12 +82,50 @@ def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
     return clip_again(info, edit["first_frame"], edit["frames"]) if edit else info
 
 
-def _outputs(parsed: dict[str, Any], folder: Path) -> list[measure.Output]:
-    """The files that hold the picture, in order."""
+@contextmanager
+def _outputs(parsed: dict[str, Any], folder: Path) -> Iterator[list[measure.Output]]:
+    """The files that hold the picture, in order; tiles are put together first."""
     predicate = parsed["predicate"]
-    if predicate["parts"]:
-        return [measure.Output(folder / part["name"], Fraction(part["offset_s"])) for part in predicate["parts"]]
-    return [measure.Output(folder / predicate["files"][0]["name"], offset_of(parsed))]
+    parts, pieces = predicate["parts"], predicate["pieces"]
+    if parts:
+        yield [measure.Output(folder / part["name"], Fraction(part["offset_s"])) for part in parts]
+    elif pieces and pieces["kind"] == "tiles":
+        with tempfile.TemporaryDirectory(prefix="transcoder-") as place:
+            whole = Path(place) / "whole.png"
+            rebuilt(pieces, folder).save(whole, compress_level=1)
+            yield [measure.Output(whole, Fraction(0))]
+    else:
+        name = pieces["overview"] if pieces else predicate["files"][0]["name"]
+        yield [measure.Output(folder / name, offset_of(parsed))]
+
+
+def rebuilt(pieces: dict[str, Any], folder: Path) -> Image.Image:
+    """The picture of a certificate's tiles.
+
+    :raises CertificateError: where they do not make the picture that the certificate names.
+    """
+    items = [(folder / item["name"], Box(*item["box"])) for item in pieces["items"]]
+    width, height = pieces["size"]
+    whole = rebuild(items, (width, height), pieces["mode"])
+    if stills.pixels_digest(whole) != pieces["pixels_sha256"]:
+        raise CertificateError("the tiles do not make the picture that the certificate names", code="tiles-differ")
+    return whole
+
+
+def _confirm_crops(predicate: dict[str, Any], source: Path, folder: Path) -> None:
+    """Every crop is cut out of the master, sample for sample.
+
+    :raises CertificateError: naming the one that is not.
+    """
+    pieces = predicate["pieces"]
+    if not pieces or pieces["kind"] != "crops":
+        return
+    image = stills.load(source)
+    for item in pieces["items"]:
+        box = Box(*item["box"])
+        crop = image.crop((box.x, box.y, box.right, box.bottom))
+        if not stills.pixels_equal(crop, stills.load(folder / item["name"])):
+            raise CertificateError("this crop is not the master's", where=item["name"], code="crop-differs")
 
 
 def _measure(
@@ -187,4 +231,4 @@ def _large_enough(pairs: list[Pair]) -> list[Pair]:
     return [pair for pair in pairs if min(pair[0].shape) >= 11]
 
 
-__all__ = ["ORACLE_BOUND", "measured_again", "reference_ssim", "remeasure"]
+__all__ = ["ORACLE_BOUND", "measured_again", "rebuilt", "reference_ssim", "remeasure"]

@@ -123,6 +123,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             ],
             "delivery": _delivery(facts.choice, profile),
             "parts": _parts(facts.choice, facts.subjects),
+            "pieces": _pieces(facts.choice, facts.subjects),
             "original": _original(facts),
             "timing": _timing(source.video, facts.choice, facts.fidelity),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
@@ -321,8 +322,28 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
         "settings": _settings(choice.encoded.settings),
         "encodes": choice.winner.encodes,
         "bytes": choice.encoded.bytes,
-        "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes / max(1, len(choice.parts))),
+        "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes / _files(choice)),
         "lossless_proof": choice.encoded.lossless_proof,
+    }
+
+
+def _pieces(choice: Choice, subjects: Sequence[DeliveredFile]) -> dict[str, object] | None:
+    """Where each lossless part of a picture lies."""
+    pieces = choice.pieces
+    if pieces is None:
+        return None
+    names = [item.path.name for item in subjects if item.role != "overview"]
+    overview = next((item.path.name for item in subjects if item.role == "overview"), None)
+    return {
+        "kind": pieces.kind,
+        "size": list(pieces.size),
+        "mode": pieces.mode,
+        "pixels_sha256": pieces.pixels_sha256,
+        "overview": overview,
+        "items": [
+            {"name": name, "box": [item.box.x, item.box.y, item.box.width, item.box.height]}
+            for name, item in zip(names, pieces.files, strict=True)
+        ],
     }
 
 
@@ -366,6 +387,13 @@ def expected_volumes(original: Mapping[str, Any]) -> list[Expected]:
         )
         for number, digest in enumerate(original["volumes"], start=1)
     ]
+
+
+def _files(choice: Choice) -> int:
+    """How many files share the bytes of the choice."""
+    if choice.pieces is not None and choice.pieces.kind == "tiles":
+        return len(choice.pieces.files)
+    return max(1, len(choice.parts))
 
 
 def _parts(choice: Choice, subjects: Sequence[DeliveredFile]) -> list[dict[str, object]] | None:

@@ -56,9 +56,9 @@ def outcome(result: Outcome) -> None:
             say(f"  report:         {delivery.file('report').path}")
         return
     assert delivery is not None
-    media = [item for item in delivery.files if item.role in ("media", "still", "part")]
+    media = [item for item in delivery.files if item.role in ("media", "still", "part", "overview", "tile", "crop")]
     size = sum(item.bytes for item in media)
-    count = f" in {len(media)} parts" if len(media) > 1 else ""
+    count = f" in {len(media)} files" if len(media) > 1 else ""
     say(f"{delivery.source.name}: {_WORDS[str(delivery.verdict)]}")
     say(f"  {delivery.rung}: {delivery.source.bytes:,} -> {size:,} bytes{count} in {delivery.seconds:.1f} s")
     if delivery.fidelity is not None:

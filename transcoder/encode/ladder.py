@@ -233,6 +233,10 @@ def _still_rungs(
         )
     for name in formats:
         yield from _lossy_rungs(source, name, kinds)
+    if RungName.SPLIT in profile.fallback and profile.max_parts > 1 and "png" in formats:
+        yield Rung(name=RungName.SPLIT, encoder="png-tiles", extension="png")
+    else:
+        yield RungName.SPLIT, "the profile allows one part only, or no PNG"
 
 
 def _lossless_encoder(source: SourceInfo, formats: tuple[str, ...]) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ re-writing EXIF through a parser changes it (maker notes) and hostile tags make 
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import warnings
 from pathlib import Path
@@ -274,6 +275,13 @@ def pixels_equal(first: Image.Image, second: Image.Image) -> bool:
         return False
     a, b = _canonical(first), _canonical(second)
     return a.shape == b.shape and bool(np.array_equal(a, b))
+
+
+def pixels_digest(image: Image.Image) -> str:
+    """SHA-256 of size and all decoded samples, in which a palette counts as the colours it stands for."""
+    samples = _canonical(image)
+    head = f"{image.width}x{image.height} {samples.dtype.str} {samples.shape}\n"
+    return hashlib.sha256(head.encode() + samples.tobytes()).hexdigest()
 
 
 def _canonical(image: Image.Image) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from transcoder.model.region import RegionKind
+from transcoder.model.region import Box, RegionKind
 from transcoder.model.value import Value
 
 
@@ -191,6 +191,31 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PieceFile:
+    """One lossless part of a picture."""
+
+    path: Path
+    suffix: str
+    """What its final name ends with, behind the delivery's own."""
+    box: Box
+    """Where it lies in the picture, in stored pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """A picture in an overview and lossless parts."""
+
+    kind: str
+    """``tiles`` cover the picture; ``crops`` show what the overview keeps too badly."""
+    size: tuple[int, int]
+    mode: str
+    pixels_sha256: str | None
+    """Of tiles: of all samples together (``media.stills.pixels_digest``)."""
+    overview: Encoded | None
+    files: tuple[PieceFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The outcome of the search: a winner or none, and the whole trail."""
 
@@ -200,5 +225,7 @@ class Choice:
     degraded: bool = False
     nearest: tuple[Attempt, Encoded] | None = None
     """Where nothing won: the attempt under the cap that came nearest to its floors."""
+    pieces: Pieces | None = None
+    """Where the winner is a picture in several files; ``encoded`` then describes what its fidelity is of."""
     parts: tuple[Part, ...] = ()
     """Where the winner is a set of files; ``encoded`` then describes the set, and its path is the first part's."""

@@ -72,7 +72,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredFile:
-    """One published file. ``role`` is media, part, still, volume, certificate, signature, report or refusal."""
+    """One published file.
+
+    ``role`` is media, part, still, overview, tile, crop, volume, certificate, signature, report or refusal.
+    """
 
     role: str
     path: Path
