@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,23 @@ def _own_keys(keys_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SIGNER_KEY", "SIGNER_CERT", "SIGNER_CHAIN"):
         monkeypatch.delenv(f"TRANSCODER_{name}", raising=False)
     monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
+
+
+@pytest.fixture(autouse=True)
+def _own_models() -> Iterator[None]:
+    """Models that a test replaced or hid must not outlive it, nor those of earlier tests hide what it does."""
+    yield from _forgetting(("transcoder.vision.faces", "transcoder.vision.text"))
+
+
+def _forgetting(modules: Sequence[str]) -> Iterator[None]:
+    def forget() -> None:
+        for name in modules:
+            if name in sys.modules:
+                sys.modules[name].shared.cache_clear()
+
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from transcoder.version import __version__
 
 if TYPE_CHECKING:
-    from transcoder.app import join, transcode, verify
+    from transcoder.app import join, plan, transcode, verify
     from transcoder.certificate.verify import Verification
     from transcoder.errors import (
         Cancelled,
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
         TranscodeError,
         UsageError,
     )
+    from transcoder.forecast import Forecast
     from transcoder.joining import Joined
     from transcoder.model import CaseFields, DeliveredFile, Delivery, Fidelity, Override, Progress, Verdict
     from transcoder.profile import Profile
 
 _HOMES = {
-    "transcoder.app": ("join", "transcode", "verify"),
+    "transcoder.app": ("join", "plan", "transcode", "verify"),
+    "transcoder.forecast": ("Forecast",),
     "transcoder.joining": ("Joined",),
     "transcoder.certificate.verify": ("Verification",),
     "transcoder.errors": (
@@ -69,6 +71,7 @@ __all__ = [
     "EncodeError",
     "Fidelity",
     "FloorUnreachable",
+    "Forecast",
     "InputError",
     "Joined",
     "NoAcceptableEncoding",
@@ -84,6 +87,7 @@ __all__ = [
     "Verification",
     "__version__",
     "join",
+    "plan",
     "transcode",
     "verify",
 ]

@@ -39,6 +39,7 @@ from transcoder.model import (
 )
 from transcoder.search.splitting import Footage, Split, needed_growth, split
 from transcoder.studio import Studio
+from transcoder.vision import memory
 
 LABEL_BYTES = 768
 """Kept free in every part for the tags that say which part of which master it is."""
@@ -99,6 +100,7 @@ class _Partition:
 
     def run(self) -> PartSet | Attempt:
         most = self._job.profile.max_parts
+        memory.let_go()
         footage, allowance = self._footage, self._allowance()
         result = split(footage, self._make, allowance=allowance, max_parts=most)
         rung = replace(self._rung, name=RungName.SPLIT, knob=None)
@@ -215,6 +217,7 @@ class _Partition:
                 self._joined.add(first, measured)
         if choice.winner is None or measure_only:
             shutil.rmtree(folder, ignore_errors=True)
+        memory.trim()
         return _Made(choice=choice, ratio=ratio)
 
     def _rung_for(self, source: SourceInfo, cap: int) -> Rung:

@@ -170,7 +170,7 @@ def test_audio_is_shared_out_without_a_gap(corpus: Path, tmp_path: Path) -> None
     join(tmp_path / "parts", out=out)
     with av.open(str(out)) as container:
         packets = [item for item in container.demux(container.streams.audio[0]) if item.size]
-        ends = [item.pts + item.duration for item in packets]
+        ends = [(item.pts or 0) + (item.duration or 0) for item in packets]
         assert ends[:-1] == [item.pts for item in packets[1:]]
         assert not any(frame.is_corrupt for frame in container.decode(container.streams.audio[0]))
     master = probe(source, sha256="").audio[0]

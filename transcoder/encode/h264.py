@@ -40,7 +40,8 @@ _CLOCK_SCALE = 10
 
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:
     """x264's options for one pass."""
-    return {"preset": str(settings["preset"]), "stats": str(statistics), "x264-params": X264_PARAMETERS}
+    level = {"level": str(settings["level"])} if "level" in settings else {}
+    return {"preset": str(settings["preset"]), **level, "stats": str(statistics), "x264-params": X264_PARAMETERS}
 
 
 class H264(VideoReEncode):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import takewhile
 
-from transcoder.encode import audio, fates, h264, hevc, roi
+from transcoder.encode import audio, fates, h264, hevc, levels, roi
 from transcoder.encode.av1 import Av1
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.h264 import H264
@@ -16,7 +17,7 @@ from transcoder.encode.still import LossyStill
 from transcoder.encode.still_lossless import LosslessStill
 from transcoder.encode.unchanged import Unchanged
 from transcoder.media import frames
-from transcoder.model import Knob, RegionKind, Rung, RungName, SourceInfo, Value
+from transcoder.model import Knob, RegionKind, Rung, RungName, SourceInfo, Value, VideoTrack
 from transcoder.profile import Profile
 
 ENCODERS: Mapping[str, Callable[[EncodeJob], Encoder]] = {
@@ -157,6 +158,7 @@ def _video_rungs(
             "container": profile.video.containers[0],
             "preset": profile.video.preset,
             "pixel_format": pixel_format,
+            **({"level": _level(video, pixel_format, profile)} if codec == "h264" else {}),
             **roi.as_settings(OFFSETS.get(codec, {}), kinds or ()),
         }
         rung = Rung(
@@ -176,6 +178,11 @@ def _video_rungs(
             yield replace(rung, name=RungName.SPLIT)
     if not several:
         yield RungName.SPLIT, "the profile allows one part only"
+
+
+def _level(video: VideoTrack, pixel_format: str, profile: Profile) -> str:
+    size = frames.even_size(video.width, video.height, pixel_format)
+    return levels.level_of(*size, video.average_rate or Fraction(25), profile.video.preset)
 
 
 def _own_container(source: SourceInfo) -> str:

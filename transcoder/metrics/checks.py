@@ -80,9 +80,9 @@ Check = Callable[[View, Pixels, Pixels], TaskResult]
 
 
 def _reading() -> tuple[Check, list[DetectorUse]]:
-    from transcoder.vision.text import TextReader
+    from transcoder.vision import text
 
-    reader = TextReader()
+    reader = text.shared()
 
     def check(view: View, before: Pixels, after: Pixels) -> TaskResult:
         return check_text(reader, before, after, view.box, kind=view.region.kind)
@@ -91,9 +91,9 @@ def _reading() -> tuple[Check, list[DetectorUse]]:
 
 
 def _matching() -> tuple[Check, list[DetectorUse]]:
-    from transcoder.vision.faces import FaceFinder, FaceMatcher
+    from transcoder.vision import faces
 
-    finder, matcher = FaceFinder(), FaceMatcher()
+    finder, matcher = faces.shared(), faces.FaceMatcher()
 
     def check(view: View, before: Pixels, after: Pixels) -> TaskResult:
         return check_face(matcher, finder, before, after, view.box)

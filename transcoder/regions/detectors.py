@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from transcoder.model import DetectorUse, RegionKind
 from transcoder.regions.base import Found, Picture, RegionDetector
-from transcoder.vision.faces import FaceFinder
+from transcoder.vision import faces, text
 from transcoder.vision.people import PeopleFinder
-from transcoder.vision.text import TextReader
 from transcoder.vision.wording import looks_like_plate, normalise
 
 READABLE = 0.6
@@ -28,7 +27,7 @@ class Faces:
     """
 
     def __init__(self) -> None:
-        self._finder = FaceFinder()
+        self._finder = faces.shared()
 
     @property
     def use(self) -> DetectorUse:
@@ -51,7 +50,7 @@ class Texts:
     """
 
     def __init__(self) -> None:
-        self._reader = TextReader()
+        self._reader = text.shared()
 
     @property
     def use(self) -> DetectorUse:

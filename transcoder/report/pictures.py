@@ -125,5 +125,6 @@ def pair(images: list[Image.Image], quality: int) -> Pair:
 
 def _address(image: Image.Image, quality: int) -> str:
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality, optimize=True, subsampling="4:4:4" if quality >= 80 else "4:2:0")
+    # Not optimised: Pillow needs the whole result in one buffer for that, which noise does not fit into.
+    image.save(out, "JPEG", quality=quality, subsampling="4:4:4" if quality >= 80 else "4:2:0")
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -233,3 +234,12 @@ def _to_canon(points: NDArray[np.float64]) -> NDArray[np.float64]:
     factor = complex((np.conj(centred) * aimed).sum() / spread) if spread > 0 else 1 + 0j
     shift = complex(target.mean() - factor * source.mean())
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+@lru_cache(maxsize=1)
+def shared() -> FaceFinder:
+    """The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself.
+
+    :raises ModelUnavailable: as ``FaceFinder``; asked again, it tries again.
+    """
+    return FaceFinder()

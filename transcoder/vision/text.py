@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -282,3 +283,12 @@ def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
         if all(part <= _SAME_PLACE * area for part, area in zip(shared, smaller, strict=True)):
             kept.append(place)
     return kept
+
+
+@lru_cache(maxsize=1)
+def shared() -> TextReader:
+    """The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself.
+
+    :raises ModelUnavailable: as ``TextReader``; asked again, it tries again.
+    """
+    return TextReader()
