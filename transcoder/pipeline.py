@@ -51,6 +51,7 @@ from transcoder.storage.base import Store
 from transcoder.studio import Studio
 
 if TYPE_CHECKING:
+    from transcoder.evidence import EvidenceStill
     from transcoder.metrics.checks import Checked
     from transcoder.metrics.measure import Measurement
 
@@ -78,6 +79,8 @@ class Request:
     """A file of regions that a person marked."""
     with_original: bool = False
     """Also send the untouched source in volumes, as a profile may ask as well."""
+    stills: int | None = None
+    """How many evidence stills of a video go along; None means what the profile says."""
     clip: tuple[Fraction | None, Fraction | None] | None = None
     """Only what is shown between two moments, in seconds from the first frame."""
 
@@ -107,9 +110,10 @@ def transcode(request: Request, services: Services) -> Delivery:
         plan, choice = _decide(studio, drawn, degraded=request.override is not None)
         outcome = _Outcome(request, source, master, plan, choice, studio, studio.check(choice))
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
+        stills = _evidence(outcome, drawn)
         original = _volumes(outcome, work, tick)
         local.confirm_unchanged(admitted, tick)
-        packet = _certify(outcome, refusal, original, services, work, stem)
+        packet = _certify(outcome, refusal, stills, original, services, work, stem)
         published = services.store.publish(packet.files)
 
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
@@ -231,6 +235,20 @@ class _Packet:
     statement: Mapping[str, object]
 
 
+def _evidence(outcome: _Outcome, drawn: Sequence[Region]) -> Sequence[EvidenceStill]:
+    """The best frames of a video as pictures, where they are wanted; also beside a refusal."""
+    wanted = outcome.request.stills
+    count = outcome.request.profile.evidence_stills if wanted is None else wanted
+    if outcome.source.video is None or not count:
+        return ()
+    from transcoder.evidence import evidence_stills
+
+    studio = outcome.studio
+    if not studio.index.moments:
+        studio.look_for_regions(drawn)
+    return evidence_stills(studio, count)
+
+
 def _volumes(outcome: _Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
     """The original in volumes where it is wanted, also beside a refusal; not where the delivery is the original."""
     wanted = outcome.request.with_original or outcome.request.profile.originals
@@ -245,13 +263,21 @@ def _volumes(outcome: _Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
 
 
 def _certify(
-    outcome: _Outcome, refusal: Refusal | None, original: Sequence[Volume], services: Services, work: Path, stem: str
+    outcome: _Outcome,
+    refusal: Refusal | None,
+    stills: Sequence[EvidenceStill],
+    original: Sequence[Volume],
+    services: Services,
+    work: Path,
+    stem: str,
 ) -> _Packet:
     """Name the media, sign the statement about it, verify the signature, and render the report from that."""
     request, choice = outcome.request, outcome.choice
     media: dict[str, tuple[Path, str]] = {}
     if choice.winner is not None and choice.encoded is not None:
         media = _named(stem, choice, "still" if outcome.source.still is not None else "media")
+    evidence = {f"{stem}{still.suffix}": still for still in stills}
+    media |= {name: (still.path, "evidence") for name, still in evidence.items()}
     subjects = [_describe(name, path, role) for name, (path, role) in media.items()]
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
     statement = statements.build(
@@ -272,6 +298,7 @@ def _certify(
             refusal=refusal.to_dict() if refusal else None,
             regions=outcome.studio.regions,
             checked=outcome.checked,
+            stills=[still.to_dict(name) for name, still in evidence.items()],
             volumes=original,
         )
     )

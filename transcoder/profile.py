@@ -70,6 +70,8 @@ class Profile:
     cap_bytes: int
     transfer_encoding: str
     max_parts: int
+    evidence_stills: int
+    """How many of a video's best frames go along as pictures."""
     originals: bool
     """Whether the untouched original goes along in volumes."""
     video: VideoRules
@@ -137,6 +139,7 @@ class Profile:
             cap_bytes=cap_bytes,
             transfer_encoding=encoding,
             max_parts=root.integer("max_parts"),
+            evidence_stills=root.count("stills", default=0),
             originals=root.flag("originals", default=False),
             video=VideoRules(
                 containers=video.choices("containers", LIMITS["containers"]),

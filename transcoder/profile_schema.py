@@ -36,6 +36,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
             "transfer_encoding",
             "max_parts",
             "originals",
+            "stills",
             "video",
             "audio",
             "still",
@@ -101,6 +102,13 @@ class Table:
         value = self._get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             self.fail(key, f"must be a whole number of at least 1, not {_shown(value)}")
+        return value
+
+    def count(self, key: str, *, default: int) -> int:
+        """A whole number of at least 0, or the default where the key is absent."""
+        value = (self.values or {}).get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000:
+            self.fail(key, f"must be a whole number from 0 to 1000, not {_shown(value)}")
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:

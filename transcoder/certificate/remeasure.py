@@ -38,7 +38,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     """Steps 8 and 9 for a verified certificate and its master."""
     predicate = parsed["predicate"]
     recorded = predicate["fidelity"]
-    if not predicate["files"]:
+    if predicate["delivery"] is None:
         return [_step(8, _TITLE_8, Outcome.SKIPPED, "a refusal delivers no file"),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "a refusal delivers no file")]  # fmt: skip
     if recorded is None and predicate["verdict"] == "identical":
@@ -69,7 +69,7 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
     """
     predicate = parsed["predicate"]
     confirm_master(parsed, source)
-    if not predicate["files"] or predicate["verdict"] == "identical":
+    if predicate["delivery"] is None or predicate["verdict"] == "identical":
         return None
     info = _master(source, predicate)
     with _outputs(parsed, folder) as outputs:

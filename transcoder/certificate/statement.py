@@ -90,6 +90,8 @@ class StatementInput:
     regions: RegionSet = NO_REGIONS
     checked: Checked = field(default_factory=Checked)
     clip: Clip | None = None
+    stills: Sequence[Mapping[str, object]] = ()
+    """Evidence stills, as they are to be listed."""
     volumes: Sequence[Volume] = ()
     """The untouched original in volumes, where it goes along."""
 
@@ -124,6 +126,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "delivery": _delivery(facts.choice, profile),
             "parts": _parts(facts.choice, facts.subjects),
             "pieces": _pieces(facts.choice, facts.subjects),
+            "stills": [dict(still) for still in facts.stills],
             "original": _original(facts),
             "timing": _timing(source.video, facts.choice, facts.fidelity),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
@@ -332,7 +335,7 @@ def _pieces(choice: Choice, subjects: Sequence[DeliveredFile]) -> dict[str, obje
     pieces = choice.pieces
     if pieces is None:
         return None
-    names = [item.path.name for item in subjects if item.role != "overview"]
+    names = [item.path.name for item in subjects if item.role in ("tile", "crop")]
     overview = next((item.path.name for item in subjects if item.role == "overview"), None)
     return {
         "kind": pieces.kind,
@@ -415,7 +418,7 @@ def _parts(choice: Choice, subjects: Sequence[DeliveredFile]) -> list[dict[str, 
                 if (score.metric, score.plane) == ("ssim", "y")
             },
         }
-        for part, item in zip(choice.parts, subjects, strict=True)
+        for part, item in zip(choice.parts, [item for item in subjects if item.role == "part"], strict=True)
     ]
 
 

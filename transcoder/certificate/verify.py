@@ -247,7 +247,8 @@ def _files(parsed: dict[str, Any], folder: Path) -> str:
     files = predicate["files"]
     if predicate["verdict"] != "refused" and named != {item["name"]: item["sha256"] for item in files}:
         raise CertificateError("the certificate's subjects and files contradict each other")
-    if predicate["verdict"] == "identical" and [f["sha256"] for f in files] != [predicate["source"]["sha256"]]:
+    whole = [item["sha256"] for item in files if item["role"] != "evidence"]
+    if predicate["verdict"] == "identical" and whole != [predicate["source"]["sha256"]]:
         raise CertificateError("the certificate calls a file identical that is not its master's bytes")
     for item in files:
         path = folder / item["name"]

@@ -87,6 +87,9 @@ def apply(
     max_parts: Annotated[
         int | None, typer.Option(min=1, help="Another limit on the parts of one delivery than the profile's.")
     ] = None,
+    stills: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="Also send so many of a video's best frames as pictures.")
+    ] = None,
     with_original: Annotated[
         bool, typer.Option("--with-original", help="Also send the untouched original, in volumes under the cap.")
     ] = False,
@@ -133,6 +136,7 @@ def apply(
             progress=_until_stopped(callback),
             regions=regions,
             with_original=with_original,
+            stills=stills,
             from_s=parse_clock(from_) if from_ is not None else None,
             to_s=parse_clock(to) if to is not None else None,
         )
