@@ -67,7 +67,8 @@ def join(
     certificate, predicate = found
     folder = certificate.parent
     if predicate["parts"] and not original:
-        wanted = [Expected(name=f["name"], bytes=f["bytes"], sha256=f["sha256"]) for f in predicate["files"]]
+        wanted = [Expected(name=f["name"], bytes=f["bytes"], sha256=f["sha256"]) for f in predicate["files"]
+                  if f["role"] == "part"]  # fmt: skip
         there = _complete(folder, wanted, "part")
         parts = [
             PartFile(path=folder / part["name"], offset_s=Fraction(part["offset_s"])) for part in predicate["parts"]

@@ -69,6 +69,7 @@ def outcome(result: Outcome) -> None:
             f"worst place {tile.minimum:.4f}" + (f" at {tile.minimum_at_s:.1f} s" if delivery.source.video else "")
         )
     _tasks(delivery.statement)
+    media += [item for item in delivery.files if item.role == "evidence"]
     for item in media:
         say(f"  file:   {item.path}" + (f" ({item.bytes:,} bytes)" if len(media) > 1 else ""))
     say(f"  report: {delivery.file('report').path}")
