@@ -28,13 +28,17 @@ from transcoder.search.splitting import EXPONENT, RATIO_AIM
 from transcoder.studio import Studio
 
 Tick = Callable[[str, int, int | None], None]
-_WINDOWS, _SHARE, _LONGEST_S, _SHORTEST_S = 4, 0.08, Fraction(6), Fraction(1)
+_WINDOWS, _SHARE, _LONGEST_S, _SHORTEST_S = 3, 0.08, Fraction(8), Fraction(1)
+_DETECTORS = ("faces",)
+"""Loading what reads text takes longer than a sample; overlays are easy to keep."""
 _BITS_PER_PIXEL = 0.02
 _KEY_FRAMES = 600
 """Frames between two key frames in a whole delivery; a sample has one at its start, which weighs more there."""
 _REWRAP_BYTES_PER_FRAME = 24
-_ENCODES, _ENCODES_IN_PARTS = 1.6, 2.9
-"""How many encodings of every frame a delivery takes: with a correction, and with the attempt at one file before."""
+_WORK, _WORK_IN_PARTS, _WORK_IN_PARTS_ONLY = 1.9, 3.4, 2.1
+"""How many times what one encoding and measuring of every frame takes a delivery takes: with detection and a
+correction; with the attempt at one file before the parts; without it."""
+_FIXED_S = 3.0
 _MONTAGE = 3
 """Crops a side of the montage that stands for a picture."""
 
@@ -113,9 +117,8 @@ class _Sampled:
     errors: Mapping[str, float]
     """1 - (worst 1 %) by class."""
     ratio: float
-    encode_s: float
-    other_s: float
-    """A frame, each."""
+    frame_s: float
+    """Encoding and measuring one frame."""
 
 
 def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
@@ -143,8 +146,9 @@ def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
     p1 = {name: 1 - min(1.0, max(sample.errors.get(name, 0.0) for sample in samples) * scale)
           for name in dict.fromkeys(name for sample in samples for name in sample.errors)}  # fmt: skip
     possible = single or (plan.parts is not None and parts <= profile.max_parts)
-    encodes = _ENCODES if single else _ENCODES_IN_PARTS if plan.whole else _ENCODES
-    seconds = track.frames * sum(s.encode_s * encodes + s.other_s * (1 if single else 1.5) for s in samples) / count
+    work = _WORK if single else _WORK_IN_PARTS if plan.whole else _WORK_IN_PARTS_ONLY
+    # The first sample also loads libraries, and whatever else this machine does makes single ones slow.
+    seconds = track.frames * work * min(sample.frame_s for sample in samples)
     notes = () if possible else (f"about {parts} parts would be needed, and the profile allows {profile.max_parts}",)
     return Forecast(
         verdict=Verdict.MEETS_FLOOR if possible else Verdict.REFUSED,
@@ -152,7 +156,7 @@ def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
         parts=parts,
         bytes=int(room + audio) if possible else 0,
         p1=p1,
-        seconds=seconds + 3.0,
+        seconds=seconds + _FIXED_S,
         taken_s=0.0,
         notes=notes,
     )
@@ -167,14 +171,13 @@ def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, numb
     folder = job.workdir / f"sample-{number}"
     folder.mkdir()
     studio = Studio(replace(job, source=replace(source, audio=()), workdir=folder, tick=lambda *_: None))
+    studio.look_for_regions((), wanted=_DETECTORS)
     started = time.monotonic()
-    studio.look_for_regions(())
-    found = time.monotonic()
     target = max(4000.0, track.frames * track.width * track.height * _BITS_PER_PIXEL / 8)
     assert rung.knob is not None
     tuned = replace(rung, knob=replace(rung.knob, start=target, low=1000.0, high=target * 2))
     choice = search.choose([tuned], int(target * 4), job.profile.floors, studio, max_encodes=1)
-    ended = time.monotonic()
+    taken_s = time.monotonic() - started
     attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
     encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
     if attempt is None or attempt.fidelity is None or encoded is None:
@@ -186,9 +189,7 @@ def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, numb
         score.region: 1 - score.p1 for score in attempt.fidelity.scores if (score.metric, score.plane) == ("ssim", "y")
     }
     ratio = max(search.errors_of(attempt.fidelity, job.profile.floors).values(), default=1.0)
-    # Measuring takes about a fifth of what encoding and measuring take together.
-    return _Sampled(whole_bytes, errors, ratio, 0.8 * (ended - found) / frames,
-                    (found - started + 0.2 * (ended - found)) / frames)  # fmt: skip
+    return _Sampled(whole_bytes, errors, ratio, taken_s / frames)
 
 
 def _packet_bytes(path: Path) -> tuple[int, int]:

@@ -44,17 +44,20 @@ class Studio:
         """What was found in the source; nothing before it was looked for."""
         return self._job.regions
 
-    def look_for_regions(self, drawn: Sequence[Region]) -> None:
-        """Find what is worth keeping, as much of it as the certificate has room to record."""
+    def look_for_regions(self, drawn: Sequence[Region], *, wanted: Sequence[str] | None = None) -> None:
+        """Find what is worth keeping, as much of it as the certificate has room to record.
+
+        :param wanted: names of detectors beside motion; None means all that work here.
+        """
         from transcoder.regions import packing
         from transcoder.regions.find import find_in_still, find_in_video
 
         job = self._job
         Thread(target=_warm_up).start()
         if job.source.video is not None:
-            found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index)
+            found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index, wanted=wanted)
         else:
-            found = find_in_still(job.source.path, drawn)
+            found = find_in_still(job.source.path, drawn, wanted=wanted)
         media = job.source.video or job.source.still
         assert media is not None
         room = int(job.cap_bytes * REGIONS_SHARE)
