@@ -109,6 +109,7 @@ def transcode(
     regions: Path | str | None = None,
     with_original: bool = False,
     stills: int | None = None,
+    within_s: Fraction | None = None,
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
 ) -> Delivery:
@@ -124,6 +125,7 @@ def transcode(
     :param regions: a JSON file of regions that a person marked (docs/regions.schema.json).
     :param with_original: also send the untouched source, in volumes under the cap.
     :param stills: so many of a video's best frames go along as pictures; None means what the profile says.
+    :param within_s: be ready in so many seconds, with less encoding effort where it must be.
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
     :returns: the published files, the verdict and the scores.
@@ -143,6 +145,7 @@ def transcode(
         regions=Path(regions) if regions is not None else None,
         with_original=with_original,
         stills=stills,
+        within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
     )
     return pipeline.transcode(request, services(Path(out), settings))

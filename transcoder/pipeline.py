@@ -52,6 +52,7 @@ from transcoder.studio import Studio
 
 if TYPE_CHECKING:
     from transcoder.evidence import EvidenceStill
+    from transcoder.haste import Haste
     from transcoder.metrics.checks import Checked
     from transcoder.metrics.measure import Measurement
 
@@ -79,6 +80,8 @@ class Request:
     """A file of regions that a person marked."""
     with_original: bool = False
     """Also send the untouched source in volumes, as a profile may ask as well."""
+    within_s: Fraction | None = None
+    """Be ready in this time, with less effort where it must be."""
     stills: int | None = None
     """How many evidence stills of a video go along; None means what the profile says."""
     clip: tuple[Fraction | None, Fraction | None] | None = None
@@ -105,10 +108,13 @@ def transcode(request: Request, services: Services) -> Delivery:
     cap = request.profile.payload_cap_bytes
 
     with services.store.workspace() as work:
-        job = EncodeJob(source=source, profile=request.profile, cap_bytes=cap, workdir=work, tick=tick)
+        profile, haste = request.profile, None
+        if request.within_s is not None:
+            profile, haste = _hurried(source, profile, request.within_s, started, work, tick)
+        job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=work, tick=tick)
         studio = Studio(job)
         plan, choice = _decide(studio, drawn, degraded=request.override is not None)
-        outcome = _Outcome(request, source, master, plan, choice, studio, studio.check(choice))
+        outcome = _Outcome(request, source, master, plan, choice, studio, studio.check(choice), haste)
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
         stills = _evidence(outcome, drawn)
         original = _volumes(outcome, work, tick)
@@ -117,6 +123,16 @@ def transcode(request: Request, services: Services) -> Delivery:
         published = services.store.publish(packet.files)
 
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
+
+
+def _hurried(
+    source: SourceInfo, profile: Profile, within_s: Fraction, began: float, work: Path, tick: Tick
+) -> tuple[Profile, Haste]:
+    from transcoder.haste import hurry
+
+    folder = work / "forecast"
+    folder.mkdir()
+    return hurry(source, profile, within_s, began, folder, tick)
 
 
 def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple[Plan, Choice]:
@@ -202,6 +218,7 @@ class _Outcome:
     choice: Choice
     studio: Studio
     checked: Checked
+    haste: Haste | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -299,6 +316,7 @@ def _certify(
             regions=outcome.studio.regions,
             checked=outcome.checked,
             stills=[still.to_dict(name) for name, still in evidence.items()],
+            haste=outcome.haste.to_dict() if outcome.haste is not None else None,
             volumes=original,
         )
     )

@@ -90,6 +90,8 @@ class StatementInput:
     regions: RegionSet = NO_REGIONS
     checked: Checked = field(default_factory=Checked)
     clip: Clip | None = None
+    haste: Mapping[str, object] | None = None
+    """What a deadline made of the encoder's effort."""
     stills: Sequence[Mapping[str, object]] = ()
     """Evidence stills, as they are to be listed."""
     volumes: Sequence[Volume] = ()
@@ -119,6 +121,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "case": facts.case.to_dict(),
             "source": describe_source(source),
             "edit": _edit(facts.clip),
+            "haste": dict(facts.haste) if facts.haste is not None else None,
             "profile": _profile(profile),
             "files": [
                 {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects

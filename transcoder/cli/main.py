@@ -87,6 +87,9 @@ def apply(
     max_parts: Annotated[
         int | None, typer.Option(min=1, help="Another limit on the parts of one delivery than the profile's.")
     ] = None,
+    within: Annotated[
+        str | None, typer.Option(help="Be ready in this time, each source: seconds or HH:MM:SS; costs effort.")
+    ] = None,
     stills: Annotated[
         int | None, typer.Option(min=0, max=1000, help="Also send so many of a video's best frames as pictures.")
     ] = None,
@@ -137,6 +140,7 @@ def apply(
             regions=regions,
             with_original=with_original,
             stills=stills,
+            within_s=parse_clock(within) if within is not None else None,
             from_s=parse_clock(from_) if from_ is not None else None,
             to_s=parse_clock(to) if to is not None else None,
         )

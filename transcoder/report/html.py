@@ -37,7 +37,7 @@ _VERDICTS = {
     "meets-floor": (
         "Meets the fidelity floors",
         "good",
-        "The delivered file is a compressed copy. Every frame was compared with the source, and the worst 1 % "
+        "What was delivered is a compressed copy. Every frame was compared with the source, and the worst 1 % "
         "still meet the floors that the transmission profile sets.",
     ),
     "degraded": (
