@@ -139,8 +139,8 @@ def test_every_value_arrives() -> None:
         ('preset = "medium"', '"presett" = "medium"', "video.presett"),
         ('preset = "medium"', '  presets="medium"', "video.presets"),
         ('title = "Mine"', 'titel = "Mine"', "titel"),
-        ("[still]", "[stills]", "stills"),
-        ("[still]", "[ stills ]", "stills"),
+        ("[still]", "[stil]", "stil"),
+        ("[still]", "[ stil ]", "stil"),
     ],
 )
 def test_a_fault_names_key_and_line(old: str, new: str, key: str) -> None:
