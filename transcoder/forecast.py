@@ -39,6 +39,8 @@ _WORK, _WORK_IN_PARTS, _WORK_IN_PARTS_ONLY = 1.9, 3.4, 2.1
 """How many times what one encoding and measuring of every frame takes a delivery takes: with detection and a
 correction; with the attempt at one file before the parts; without it."""
 _FIXED_S = 3.0
+_PART_BYTES = 2000
+"""A part's index and tags."""
 _MONTAGE = 3
 """Crops a side of the montage that stands for a picture."""
 
@@ -113,7 +115,12 @@ def _gentle(source: SourceInfo, plan: Plan, cap: int) -> tuple[str, int, Verdict
 class _Sampled:
     """One short run of frames, encoded once: what its quality would take for the whole, and how long all took."""
 
+    key_bytes: float
+    """Of one key frame."""
+    rest_bytes: float
+    """Of all other frames of the whole."""
     whole_bytes: float
+    """Of the whole in one file."""
     errors: Mapping[str, float]
     """1 - (worst 1 %) by class."""
     ratio: float
@@ -140,7 +147,7 @@ def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
     at_quality = sum(sample.whole_bytes for sample in samples) / count
     needed = sum(s.whole_bytes * (s.ratio / RATIO_AIM) ** (1 / EXPONENT) for s in samples) / count + audio
     single = bool(plan.whole) and needed * RATIO_AIM ** (1 / EXPONENT) <= cap
-    parts = 1 if single else max(2, math.ceil(needed / cap))
+    parts = 1 if single else max(2, _parts(samples, cap, audio, track.frames))
     room = cap * FIRST_AIM * parts - audio
     scale = (at_quality / max(room, 1.0)) ** EXPONENT
     p1 = {name: 1 - min(1.0, max(sample.errors.get(name, 0.0) for sample in samples) * scale)
@@ -160,6 +167,15 @@ def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
         taken_s=0.0,
         notes=notes,
     )
+
+
+def _parts(samples: Sequence[_Sampled], cap: int, audio: float, frames: int) -> int:
+    """Every part begins with a key frame of its own, which is much of a small cap."""
+    growth = [(sample.ratio / RATIO_AIM) ** (1 / EXPONENT) for sample in samples]
+    rest = sum(s.rest_bytes * g for s, g in zip(samples, growth, strict=True)) / len(samples) + audio
+    key = sum(s.key_bytes * g for s, g in zip(samples, growth, strict=True)) / len(samples)
+    room = cap * FIRST_AIM - _PART_BYTES - key
+    return min(frames, math.ceil(rest / room)) if room > 0 else frames
 
 
 def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, number: int) -> _Sampled:
@@ -184,12 +200,13 @@ def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, numb
         raise TranscodeError("a sample of it cannot be encoded", where=job.source.name, code="forecast-failed")
     first, rest = _packet_bytes(encoded.path)
     frames = track.frames
-    whole_bytes = first * math.ceil(whole.frames / _KEY_FRAMES) + rest / max(1, frames - 1) * whole.frames
+    rest_bytes = rest / max(1, frames - 1) * whole.frames
+    whole_bytes = first * math.ceil(whole.frames / _KEY_FRAMES) + rest_bytes
     errors = {
         score.region: 1 - score.p1 for score in attempt.fidelity.scores if (score.metric, score.plane) == ("ssim", "y")
     }
     ratio = max(search.errors_of(attempt.fidelity, job.profile.floors).values(), default=1.0)
-    return _Sampled(whole_bytes, errors, ratio, taken_s / frames)
+    return _Sampled(first, rest_bytes, whole_bytes, errors, ratio, taken_s / frames)
 
 
 def _packet_bytes(path: Path) -> tuple[int, int]:

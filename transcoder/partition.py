@@ -41,8 +41,8 @@ from transcoder.search.splitting import Footage, Split, needed_growth, split
 from transcoder.studio import Studio
 from transcoder.vision import memory
 
-LABEL_BYTES = 768
-"""Kept free in every part for the tags that say which part of which master it is."""
+LABEL_BYTES = 320
+"""Kept free in every part for the tags that say which part of which master it is; they take 175."""
 SHORTEST_S = Fraction(1, 2)
 """Nobody follows what happens in parts shorter than this."""
 _SAMPLES, _SAMPLE_S = 3, Fraction(8)
