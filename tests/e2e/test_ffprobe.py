@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from transcoder import Override, transcode
+from transcoder.profile import load
 
 pytestmark = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
 
@@ -32,7 +33,8 @@ def test_variable_rate_sample(samples: Path, tmp_path: Path) -> None:
     source = samples / "cctv_night_vfr.mkv"
     # Its sensor noise does not fit this cap at the floors; its timestamps must be exact all the same.
     override = Override(operator="test", reason="timing only")
-    delivery = transcode(source, out=tmp_path, cap_bytes=400_000, override=override)
+    profile = load("cps-twif-1mb").with_cap(400_000).with_max_parts(1)
+    delivery = transcode(source, profile=profile, out=tmp_path, override=override)
     original, copy = probe(source), probe(delivery.file("media").path)
     assert frame_times(copy) == pytest.approx(frame_times(original), abs=0.001)
     assert len(set(frame_times(copy))) == len(copy["frames"])

@@ -115,7 +115,7 @@ def test_usage_errors(arguments: list[str], message: str, samples: Path, tmp_pat
 
 def test_refusal_and_override(samples: Path, tmp_path: Path) -> None:
     source = samples / "cctv_day.avi"
-    refused = run("apply", source, "--out", tmp_path / "no", "--cap", "40000", "--json")
+    refused = run("apply", source, "--out", tmp_path / "no", "--cap", "40000", "--max-parts", "1", "--json")
     assert refused.returncode == 3
     result = json.loads(refused.stdout)
     assert result["verdict"] == "refused"
@@ -125,7 +125,7 @@ def test_refusal_and_override(samples: Path, tmp_path: Path) -> None:
     assert run("verify", tmp_path / "no").returncode == 0
 
     taken = run(
-        "apply", source, "--out", tmp_path / "yes", "--cap", "40000", "--json",
+        "apply", source, "--out", tmp_path / "yes", "--cap", "40000", "--max-parts", "1", "--json",
         "--accept-degraded", "--operator", "DC 1234", "--reason", "preview for the custody clock",
     )  # fmt: skip
     assert taken.returncode == 0
