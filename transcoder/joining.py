@@ -12,7 +12,7 @@ from typing import Any
 from cryptography import x509
 from PIL import Image
 
-from transcoder.certificate import statement, verify
+from transcoder.certificate import sets, verify
 from transcoder.errors import CertificateError, InputError, UsageError
 from transcoder.parts.restore import restore
 from transcoder.parts.survey import Expected, Survey, survey
@@ -88,7 +88,7 @@ def join(
                       warnings=_foreign(there))  # fmt: skip
     if predicate["pieces"] and predicate["pieces"]["kind"] == "tiles" and not original:
         return _picture(certificate, predicate, out, store)
-    wanted = statement.expected_volumes(predicate["original"])
+    wanted = sets.expected_volumes(predicate["original"])
     there = _complete(folder, wanted, "volume")
     volumes = [folder / item.name for item in wanted]
     size = _restored(volumes, out, predicate["original"]["sha256"], store, tick)

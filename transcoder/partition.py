@@ -20,6 +20,7 @@ from transcoder import search
 from transcoder.encode import audio
 from transcoder.encode.base import Sound
 from transcoder.encode.ladder import FIRST_AIM, plan_ladder
+from transcoder.encode.statistics import FrameCost
 from transcoder.errors import EncodeError
 from transcoder.media import joining
 from transcoder.media.index import cut, end_of
@@ -93,7 +94,7 @@ class _Partition:
         self._track: VideoTrack = track
         self._rung, self._nearest = rung, nearest
         self._cap = self._job.cap_bytes - LABEL_BYTES
-        self._sound = self._prepare_sound()
+        self._sound = Sound(None)
         self._joined, self._lock = Joined(), Lock()
         self._progress = _Progress(self._job.tick, track.frames)
         self._encodes = 0
@@ -102,6 +103,7 @@ class _Partition:
         most = self._job.profile.max_parts
         memory.let_go()
         footage, allowance = self._footage, self._allowance()
+        self._sound = self._prepare_sound(min(most, math.ceil(sum(self._costs) / allowance)))
         result = split(footage, self._make, allowance=allowance, max_parts=most)
         rung = replace(self._rung, name=RungName.SPLIT, knob=None)
         if not result.ok:
@@ -135,12 +137,15 @@ class _Partition:
     # What the splitting asks for
 
     @cached_property
-    def _costs(self) -> Sequence[float]:
-        """What each frame takes: the first pass's bits where there was one, else all alike."""
+    def _frame_costs(self) -> Sequence[FrameCost]:
+        """What the first pass found of each frame; empty where there was none."""
         costs = self._studio.frame_costs()
-        if len(costs) == self._track.frames:
-            return [cost.bits for cost in costs]
-        return [1.0] * len(self._index.moments)
+        return costs if len(costs) == len(self._index.moments) else ()
+
+    @cached_property
+    def _costs(self) -> Sequence[float]:
+        """What each frame takes; all alike where nothing is known."""
+        return [cost.bits for cost in self._frame_costs] or [1.0] * len(self._index.moments)
 
     @cached_property
     def _footage(self) -> Footage:
@@ -151,9 +156,7 @@ class _Partition:
             first, last = region.sightings[0].pts, region.sightings[-1].pts
             unrest[(moments > first) & (moments <= last)] += _UNREST[region.kind]
             unrest[np.abs(moments - region.key.pts) <= ticks] += _KEY_UNREST * _UNREST[region.kind]
-        for number, cost in enumerate(self._studio.frame_costs()):
-            if cost.key and 0 < number < len(unrest):
-                unrest[number] = _SCENE_CUT
+        unrest[[number for number, cost in enumerate(self._frame_costs) if cost.key and number]] = _SCENE_CUT
         rate = self._track.average_rate or Fraction(25)
         return Footage(self._costs, unrest.tolist(), max(1, math.ceil(SHORTEST_S * rate)))
 
@@ -231,13 +234,14 @@ class _Partition:
 
     # Audio
 
-    def _prepare_sound(self) -> Sound:
-        """Audio is encoded once for the whole, so that parts meet without a click, and shared out by packets."""
+    def _prepare_sound(self, parts: int) -> Sound:
+        """Audio is encoded once for the whole, so that parts meet without a click, and shared out by packets.
+
+        :param parts: about so many: its share is counted on what all of them may take.
+        """
         folder = self._job.workdir / "audio"
         folder.mkdir(exist_ok=True)
-        # Its share is counted on what all parts together may take.
-        total = self._job.cap_bytes * max(1, min(self._job.profile.max_parts, 8))
-        job = replace(self._job, workdir=folder, cap_bytes=total)
+        job = replace(self._job, workdir=folder, cap_bytes=self._job.cap_bytes * max(1, parts))
         return audio.prepare(job, str(self._rung.settings["container"]))
 
     def _sound_of(self, source: SourceInfo, frames: range) -> Sound:

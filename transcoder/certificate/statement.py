@@ -18,7 +18,7 @@ from typing import Any
 import rfc8785
 
 from transcoder import resources
-from transcoder.certificate import regions
+from transcoder.certificate import regions, sets
 from transcoder.certificate.base import SignerIdentity
 from transcoder.errors import CertificateError
 from transcoder.media.index import frames_digest
@@ -42,8 +42,7 @@ from transcoder.model import (
     VideoTrack,
     require_aware,
 )
-from transcoder.parts.survey import Expected
-from transcoder.parts.volumes import Volume, parse_name, volume_name
+from transcoder.parts.volumes import Volume
 from transcoder.profile import Profile
 from transcoder.version import __version__
 
@@ -120,17 +119,17 @@ def build(facts: StatementInput) -> dict[str, object]:
             },
             "case": facts.case.to_dict(),
             "source": describe_source(source),
-            "edit": _edit(facts.clip),
+            "edit": sets.edit(facts.clip),
             "haste": dict(facts.haste) if facts.haste is not None else None,
             "profile": _profile(profile),
             "files": [
                 {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects
             ],
             "delivery": _delivery(facts.choice, profile),
-            "parts": _parts(facts.choice, facts.subjects),
-            "pieces": _pieces(facts.choice, facts.subjects),
+            "parts": sets.parts(facts.choice, facts.subjects),
+            "pieces": sets.pieces(facts.choice, facts.subjects),
             "stills": [dict(still) for still in facts.stills],
-            "original": _original(facts),
+            "original": sets.original(source, facts.volumes),
             "timing": _timing(source.video, facts.choice, facts.fidelity),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
@@ -328,101 +327,9 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
         "settings": _settings(choice.encoded.settings),
         "encodes": choice.winner.encodes,
         "bytes": choice.encoded.bytes,
-        "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes / _files(choice)),
+        "share_of_cap": _number(choice.encoded.bytes / profile.payload_cap_bytes / sets.files_of(choice)),
         "lossless_proof": choice.encoded.lossless_proof,
     }
-
-
-def _pieces(choice: Choice, subjects: Sequence[DeliveredFile]) -> dict[str, object] | None:
-    """Where each lossless part of a picture lies."""
-    pieces = choice.pieces
-    if pieces is None:
-        return None
-    names = [item.path.name for item in subjects if item.role in ("tile", "crop")]
-    overview = next((item.path.name for item in subjects if item.role == "overview"), None)
-    return {
-        "kind": pieces.kind,
-        "size": list(pieces.size),
-        "mode": pieces.mode,
-        "pixels_sha256": pieces.pixels_sha256,
-        "overview": overview,
-        "items": [
-            {"name": name, "box": [item.box.x, item.box.y, item.box.width, item.box.height]}
-            for name, item in zip(names, pieces.files, strict=True)
-        ],
-    }
-
-
-def _edit(clip: Clip | None) -> dict[str, object] | None:
-    """What a person left out."""
-    if clip is None:
-        return None
-    return {
-        "kind": "clip",
-        "first_frame": clip.first_frame,
-        "frames": clip.frames,
-        "from_s": str(clip.from_s),
-        "to_s": str(clip.to_s),
-    }
-
-
-def _original(facts: StatementInput) -> dict[str, object] | None:
-    """The volumes' hashes in order; their names and sizes follow by rule, and an hour of video has hundreds."""
-    if not facts.volumes:
-        return None
-    first = facts.volumes[0]
-    parsed = parse_name(first.path.name)
-    assert parsed is not None
-    return {
-        "name": parsed[0],
-        "bytes": facts.source.bytes,
-        "sha256": facts.source.sha256,
-        "volume_bytes": first.bytes,
-        "volumes": [volume.sha256 for volume in facts.volumes],
-    }
-
-
-def expected_volumes(original: Mapping[str, Any]) -> list[Expected]:
-    """The volumes that a certificate's ``original`` stands for."""
-    count, size = len(original["volumes"]), original["volume_bytes"]
-    return [
-        Expected(
-            name=volume_name(original["name"], number, count),
-            bytes=size if number < count else original["bytes"] - size * (count - 1),
-            sha256=digest,
-        )
-        for number, digest in enumerate(original["volumes"], start=1)
-    ]
-
-
-def _files(choice: Choice) -> int:
-    """How many files share the bytes of the choice."""
-    if choice.pieces is not None and choice.pieces.kind == "tiles":
-        return len(choice.pieces.files)
-    return max(1, len(choice.parts))
-
-
-def _parts(choice: Choice, subjects: Sequence[DeliveredFile]) -> list[dict[str, object]] | None:
-    """What each of several files holds; subjects are in the order of the parts."""
-    if not choice.parts:
-        return None
-    return [
-        {
-            "number": part.number,
-            "name": item.path.name,
-            "first_frame": part.first,
-            "frames": part.frames,
-            "start_s": str(part.start_s),
-            "end_s": str(part.end_s),
-            "offset_s": str(part.encoded.timing_offset_s),
-            "p1": {
-                score.region: _number(score.p1)
-                for score in (part.attempt.fidelity.scores if part.attempt.fidelity else ())
-                if (score.metric, score.plane) == ("ssim", "y")
-            },
-        }
-        for part, item in zip(choice.parts, [item for item in subjects if item.role == "part"], strict=True)
-    ]
 
 
 def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from cryptography import x509
 
-from transcoder.certificate import cms, statement
+from transcoder.certificate import cms, sets, statement
 from transcoder.certificate.base import SignatureFacts
 from transcoder.errors import CertificateError, InputError, TranscodeError
 from transcoder.parts.survey import survey
@@ -271,7 +271,7 @@ def _files(parsed: dict[str, Any], folder: Path) -> str:
 def _volumes(original: dict[str, Any] | None, folder: Path) -> str:
     if original is None:
         return ""
-    found = survey(folder, statement.expected_volumes(original))
+    found = survey(folder, sets.expected_volumes(original))
     if not found.complete:
         lacking = [*found.missing, *(f"{name} ({reason})" for name, reason in found.damaged)]
         raise CertificateError(
