@@ -29,8 +29,10 @@ from transcoder.model import (
     SourceInfo,
     ignore_progress,
 )
+from transcoder.naming import safe_stem
 from transcoder.profile import Profile
 from transcoder.report import html
+from transcoder.request import Request, Services
 from transcoder.settings import Settings
 from transcoder.storage import local
 
@@ -82,13 +84,13 @@ def _load(settings: Settings) -> tuple[keys.KeyPair, Path]:
     return pair, folder / keys.CA_FILE
 
 
-def services(out: Path, settings: Settings | None = None) -> pipeline.Services:
+def services(out: Path, settings: Settings | None = None) -> Services:
     """Everything a job needs, for deliveries into ``out``.
 
     :raises CertificateError: where the signing key cannot be used.
     """
     pair, _ = _load(settings or Settings.from_environment())
-    return pipeline.Services(
+    return Services(
         store=local.LocalStore(out),
         signer=PemSigner(pair),
         anchors=pair.chain or (pair.certificate,),
@@ -136,7 +138,7 @@ def transcode(
     loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
     if cap_bytes is not None:
         loaded = loaded.with_cap(cap_bytes)
-    request = pipeline.Request(
+    request = Request(
         source=Path(source),
         profile=loaded,
         case=case or CaseFields(),
@@ -293,7 +295,7 @@ def inspect_regions(
         progress(Progress(source=str(path), phase=phase, done=done, total=total))
 
     source = inspect(path)
-    stem = pipeline.safe_stem(source)
+    stem = safe_stem(source)
     names = {"document": f"{stem}.regions.json", "sheet": f"{stem}.regions.jpg"}
     store = local.LocalStore(Path(out))
     store.reserve(list(names.values()))

@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from transcoder import search
 from transcoder.certificate import statement as statements
-from transcoder.certificate import verify
-from transcoder.certificate.base import Signer
-from transcoder.encode import fates
 from transcoder.encode.base import EncodeJob, Tick
 from transcoder.encode.ladder import Plan, plan_ladder
 from transcoder.errors import CapUnreachable, EncodeError, FloorUnreachable, NoAcceptableEncoding
@@ -26,66 +20,28 @@ from transcoder.media.index import clip
 from transcoder.media.probe import probe
 from transcoder.model import (
     Attempt,
-    CaseFields,
     Choice,
-    DeliveredFile,
     Delivery,
     EncodeSpec,
-    Fidelity,
-    Override,
     Progress,
-    ProgressCallback,
     Region,
     Rung,
     SourceInfo,
     Verdict,
-    exact_clock,
 )
+from transcoder.naming import delivery_stem, safe_stem
+from transcoder.packet import Outcome, Packet, certify
 from transcoder.parts import volumes
 from transcoder.parts.volumes import Volume
 from transcoder.profile import Profile
 from transcoder.refusal import Refusal, build_refusal
-from transcoder.report import html
+from transcoder.request import Request, Services
 from transcoder.storage import local
-from transcoder.storage.base import Store
 from transcoder.studio import Studio
 
 if TYPE_CHECKING:
     from transcoder.evidence import EvidenceStill
     from transcoder.haste import Haste
-    from transcoder.metrics.checks import Checked
-    from transcoder.metrics.measure import Measurement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the outer layers wire in."""
-
-    store: Store
-    signer: Signer
-    anchors: Sequence[x509.Certificate]
-    now: Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One job."""
-
-    source: Path
-    profile: Profile
-    case: CaseFields
-    override: Override | None
-    progress: ProgressCallback
-    regions: Path | None = None
-    """A file of regions that a person marked."""
-    with_original: bool = False
-    """Also send the untouched source in volumes, as a profile may ask as well."""
-    within_s: Fraction | None = None
-    """Be ready in this time, with less effort where it must be."""
-    stills: int | None = None
-    """How many evidence stills of a video go along; None means what the profile says."""
-    clip: tuple[Fraction | None, Fraction | None] | None = None
-    """Only what is shown between two moments, in seconds from the first frame."""
 
 
 def transcode(request: Request, services: Services) -> Delivery:
@@ -114,12 +70,12 @@ def transcode(request: Request, services: Services) -> Delivery:
         job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=work, tick=tick)
         studio = Studio(job)
         plan, choice = _decide(studio, drawn, degraded=request.override is not None)
-        outcome = _Outcome(request, source, master, plan, choice, studio, studio.check(choice), haste)
+        outcome = Outcome(request, source, master, plan, choice, studio, studio.check(choice), haste)
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
         stills = _evidence(outcome, drawn)
         original = _volumes(outcome, work, tick)
         local.confirm_unchanged(admitted, tick)
-        packet = _certify(outcome, refusal, stills, original, services, work, stem)
+        packet = certify(outcome, refusal, stills, original, services, work, stem)
         published = services.store.publish(packet.files)
 
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
@@ -176,27 +132,6 @@ def _in_pieces(studio: Studio, rung: Rung, choice: Choice) -> Choice:
     return replace(made, attempts=(*choice.attempts, *made.attempts))
 
 
-def delivery_stem(source: SourceInfo, profile: Profile) -> str:
-    """The common name of a delivery's files: source, profile and the master's hash, safe on every file system."""
-    part = ""
-    if source.clip is not None:
-        span = f"{exact_clock(source.clip.from_s)}-{exact_clock(source.clip.to_s)}"
-        part = f"_clip-{span.replace(':', '.')}"
-    return f"{safe_name(source)}_{profile.name}_{source.sha256[:8]}{part}"
-
-
-def safe_stem(source: SourceInfo) -> str:
-    """The common name of files that belong to a source alone."""
-    return f"{safe_name(source)}_{source.sha256[:8]}"
-
-
-def safe_name(source: SourceInfo) -> str:
-    """The source's name without its ending, in characters that every file system takes."""
-    safe = re.sub(r"[^\w.-]+", "_", Path(source.name).stem).strip("._-")
-    # File systems count bytes, and the longest ending and profile name take about half of their 255.
-    return safe.encode()[:100].decode("utf-8", "ignore") or "source"
-
-
 def _drawn(request: Request, source: SourceInfo) -> tuple[Region, ...]:
     """The caller's own regions, read before any work is done on the source."""
     if request.regions is None:
@@ -206,53 +141,7 @@ def _drawn(request: Request, source: SourceInfo) -> tuple[Region, ...]:
     return drawn.load(request.regions, source)
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What the search decided, with everything it was decided from."""
-
-    request: Request
-    source: SourceInfo
-    """What was delivered: the master, or a clip of it."""
-    master: SourceInfo
-    plan: Plan
-    choice: Choice
-    studio: Studio
-    checked: Checked
-    haste: Haste | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        winner, encoded = self.choice.winner, self.choice.encoded
-        if winner is None or encoded is None:
-            return Verdict.REFUSED
-        if self.choice.degraded:
-            return Verdict.DEGRADED
-        if encoded.lossless_proof is None:
-            return Verdict.MEETS_FLOOR
-        return Verdict.IDENTICAL if winner.spec.rung.encoder == "copy" else Verdict.LOSSLESS
-
-    @property
-    def fidelity(self) -> Fidelity | None:
-        """Of what was delivered; of a refusal, of the best file under the cap."""
-        attempt = self.choice.winner or (self.choice.nearest[0] if self.choice.nearest else None)
-        return attempt.fidelity if attempt else None
-
-    @property
-    def pictures(self) -> Measurement | None:
-        """The worst moment of the same file."""
-        return self.studio.measurement(self.choice)
-
-
-@dataclass(frozen=True, slots=True)
-class _Packet:
-    """Files in the workspace by final name, commit mark last, and each described."""
-
-    files: Mapping[str, Path]
-    described: Sequence[DeliveredFile]
-    statement: Mapping[str, object]
-
-
-def _evidence(outcome: _Outcome, drawn: Sequence[Region]) -> Sequence[EvidenceStill]:
+def _evidence(outcome: Outcome, drawn: Sequence[Region]) -> Sequence[EvidenceStill]:
     """The best frames of a video as pictures, where they are wanted; also beside a refusal."""
     wanted = outcome.request.stills
     count = outcome.request.profile.evidence_stills if wanted is None else wanted
@@ -266,7 +155,7 @@ def _evidence(outcome: _Outcome, drawn: Sequence[Region]) -> Sequence[EvidenceSt
     return evidence_stills(studio, count)
 
 
-def _volumes(outcome: _Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
+def _volumes(outcome: Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
     """The original in volumes where it is wanted, also beside a refusal; not where the delivery is the original."""
     wanted = outcome.request.with_original or outcome.request.profile.originals
     if not wanted or outcome.verdict is Verdict.IDENTICAL:
@@ -279,111 +168,8 @@ def _volumes(outcome: _Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
     return volumes.cut(source.path, folder, name=f"{safe_stem(source)}{suffix}", max_bytes=cap, tick=tick)
 
 
-def _certify(
-    outcome: _Outcome,
-    refusal: Refusal | None,
-    stills: Sequence[EvidenceStill],
-    original: Sequence[Volume],
-    services: Services,
-    work: Path,
-    stem: str,
-) -> _Packet:
-    """Name the media, sign the statement about it, verify the signature, and render the report from that."""
-    request, choice = outcome.request, outcome.choice
-    media: dict[str, tuple[Path, str]] = {}
-    if choice.winner is not None and choice.encoded is not None:
-        media = _named(stem, choice, "still" if outcome.source.still is not None else "media")
-    evidence = {f"{stem}{still.suffix}": still for still in stills}
-    media |= {name: (still.path, "evidence") for name, still in evidence.items()}
-    subjects = [_describe(name, path, role) for name, (path, role) in media.items()]
-    offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
-    statement = statements.build(
-        statements.StatementInput(
-            source=outcome.master,
-            clip=outcome.source.clip,
-            profile=request.profile,
-            verdict=outcome.verdict,
-            choice=choice,
-            skipped=outcome.plan.skipped,
-            subjects=subjects,
-            fidelity=outcome.fidelity,
-            case=request.case,
-            override=request.override if choice.degraded else None,
-            signer=services.signer.identity,
-            issued_at=services.now(),
-            fates=(choice.encoded.fates if choice.encoded else ()) + offset,
-            refusal=refusal.to_dict() if refusal else None,
-            regions=outcome.studio.regions,
-            checked=outcome.checked,
-            stills=[still.to_dict(name) for name, still in evidence.items()],
-            haste=outcome.haste.to_dict() if outcome.haste is not None else None,
-            volumes=original,
-        )
-    )
-    content = statements.canonical(statement)
-    signature = services.signer.sign(content)
-    facts = verify.check_signature(content, signature, services.anchors)
-
-    kind = "refusal" if refusal else "certificate"
-    names = {kind: f"{stem}.{kind}.json", "signature": f"{stem}.{kind}.json.p7s", "report": f"{stem}.report.html"}
-    pictures = outcome.pictures
-    page = html.render(
-        statement,
-        html.SignedBy(facts.subject, facts.self_issued),
-        names=names,
-        before=pictures.before if pictures else None,
-        after=pictures.after if pictures else None,
-        max_bytes=request.profile.payload_cap_bytes,
-        views=pictures.views if pictures else (),
-    )
-    contents = {names["report"]: page.encode(), names["signature"]: signature, names[kind]: content}
-    for name, data in contents.items():
-        if len(data) > request.profile.payload_cap_bytes:
-            raise CapUnreachable(
-                f"{name} alone is {len(data)} bytes, over the cap of {request.profile.payload_cap_bytes}",
-                hint="a certificate needs more room than this cap leaves",
-            )
-        (work / f"final-{name}").write_bytes(data)
-    sidecars = {name: work / f"final-{name}" for name in contents}
-    roles = {name: key for key, name in names.items()}
-    parcels = [
-        DeliveredFile(role="volume", path=Path(item.path.name), bytes=item.bytes, sha256=item.sha256)
-        for item in original
-    ]
-    described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
-    files = {name: path for name, (path, _) in media.items()}
-    return _Packet({**files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
-
-
-def _named(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, str]]:
-    """Media files and their roles by final name; parts and tiles sort in their order.
-
-    :param role: of a file that holds everything.
-    """
-    winner, encoded, parts, pieces = choice.winner, choice.encoded, choice.parts, choice.pieces
-    assert winner is not None
-    assert encoded is not None
-    extension = winner.spec.rung.extension
-    if pieces is not None:
-        piece = "tile" if pieces.kind == "tiles" else "crop"
-        named = {f"{stem}{item.suffix}": (item.path, piece) for item in pieces.files}
-        if pieces.overview is not None:
-            path = pieces.overview.path
-            named = {f"{stem}_overview{path.suffix}": (path, "overview"), **named}
-        return named
-    if parts:
-        width = max(2, len(str(len(parts))))
-        of = f"of-{len(parts):0{width}d}.{extension}"
-        return {f"{stem}_part-{part.number:0{width}d}-{of}": (part.encoded.path, "part") for part in parts}
-    return {f"{stem}.{extension}": (encoded.path, role)}
-
-
-def _describe(name: str, path: Path, role: str) -> DeliveredFile:
-    return DeliveredFile(role=role, path=Path(name), bytes=path.stat().st_size, sha256=local.sha256_of(path))
-
-
 def _result(
-    outcome: _Outcome, packet: _Packet, published: Mapping[str, Path], refusal: Refusal | None, seconds: float
+    outcome: Outcome, packet: Packet, published: Mapping[str, Path], refusal: Refusal | None, seconds: float
 ) -> Delivery:
     files = tuple(replace(item, path=published[item.path.name]) for item in packet.described)
     winner = outcome.choice.winner

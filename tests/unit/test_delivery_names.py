@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import factories
-from transcoder.pipeline import delivery_stem
+from transcoder.naming import delivery_stem
 
 LONGEST_ENDING = ".certificate.json.p7s"
 

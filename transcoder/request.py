@@ -1,0 +1,47 @@
+"""What a caller asks for, and what the outer layers wire in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+
+from cryptography import x509
+
+from transcoder.certificate.base import Signer
+from transcoder.model import CaseFields, Override, ProgressCallback
+from transcoder.profile import Profile
+from transcoder.storage.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the outer layers wire in."""
+
+    store: Store
+    signer: Signer
+    anchors: Sequence[x509.Certificate]
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One job."""
+
+    source: Path
+    profile: Profile
+    case: CaseFields
+    override: Override | None
+    progress: ProgressCallback
+    regions: Path | None = None
+    """A file of regions that a person marked."""
+    with_original: bool = False
+    """Also send the untouched source in volumes, as a profile may ask as well."""
+    within_s: Fraction | None = None
+    """Be ready in this time, with less effort where it must be."""
+    stills: int | None = None
+    """How many evidence stills of a video go along; None means what the profile says."""
+    clip: tuple[Fraction | None, Fraction | None] | None = None
+    """Only what is shown between two moments, in seconds from the first frame."""
