@@ -74,6 +74,18 @@ def test_the_certificate_verifies_with_the_master(delivery: Delivery, samples: P
     assert result.ok, [step for step in result.steps if step.outcome == "failed"]
 
 
+@pytest.mark.parametrize("role", ["part", "volume"])
+def test_one_file_of_the_set_leads_to_the_certificate(role: str, folder: Path, delivery: Delivery) -> None:
+    for path in named(folder, role, delivery):
+        (result,) = verify(path)
+        assert result.certificate == next(folder.glob("*.certificate.json"))
+        assert result.ok
+    stranger = folder / "stranger.mp4"
+    stranger.write_bytes(b"x")
+    with pytest.raises(errors.InputError):
+        verify(stranger)
+
+
 def test_the_joined_file_has_the_masters_frames_at_their_times(folder: Path, samples: Path, tmp_path: Path) -> None:
     out = tmp_path / "joined.mp4"
     result = join(folder, out=out)

@@ -13,7 +13,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +29,7 @@ from transcoder.certificate import cms, sets, statement
 from transcoder.certificate.base import SignatureFacts
 from transcoder.errors import CertificateError, InputError, TranscodeError
 from transcoder.parts.survey import survey
+from transcoder.parts.volumes import parse_name
 
 TOLERANCE = 0.0005
 """Scores may differ by this between builds of the decoders; on one build they are equal."""
@@ -105,6 +108,7 @@ def find_certificates(path: Path) -> list[Path]:
         candidates = [path.with_name(stem + ending) for stem in stems for ending in ENDINGS]
         candidates.append(path.with_name(bare))
         found = [item for item in dict.fromkeys(candidates) if item.name.endswith(ENDINGS) and item.exists()][:1]
+        found = found or _naming(path)
     if not found:
         raise InputError(
             "no certificate belongs to this path",
@@ -113,6 +117,16 @@ def find_certificates(path: Path) -> list[Path]:
             code="no-certificate",
         )
     return found
+
+
+def _naming(path: Path) -> list[Path]:
+    """The certificates beside a file that name it: one of several parts, tiles, stills or volumes."""
+    volume = parse_name(path.name)
+    wanted = json.dumps(volume[0] if volume else path.name, ensure_ascii=False).encode()
+    beside = sorted(item for ending in ENDINGS for item in path.parent.glob(f"*{ending}"))
+    with contextlib.suppress(OSError):
+        return [item for item in beside if wanted in item.read_bytes()][:1]
+    return []
 
 
 def check_signature(content: bytes, signature: bytes, anchors: Sequence[x509.Certificate]) -> SignatureFacts:
