@@ -68,13 +68,14 @@ class _Made:
 
     choice: Choice
     ratio: float
+    key_share: float = 0.0
 
     @property
     def ok(self) -> bool:
         return self.choice.winner is not None
 
 
-def split_video(studio: Studio, rung: Rung, nearest: Attempt | None) -> PartSet | Attempt:
+def split_video(studio: Studio, rung: Rung, nearest: tuple[Attempt, Encoded] | None) -> PartSet | Attempt:
     """Make the parts, or say why there are none.
 
     :param studio: of the whole, with its regions and index.
@@ -87,12 +88,13 @@ def split_video(studio: Studio, rung: Rung, nearest: Attempt | None) -> PartSet 
 
 
 class _Partition:
-    def __init__(self, studio: Studio, rung: Rung, nearest: Attempt | None) -> None:
+    def __init__(self, studio: Studio, rung: Rung, nearest: tuple[Attempt, Encoded] | None) -> None:
         self._studio, self._job, self._index = studio, studio.job, studio.index
         track = self._job.source.video
         assert track is not None
         self._track: VideoTrack = track
-        self._rung, self._nearest = rung, nearest
+        self._rung, self._nearest = rung, nearest[0] if nearest is not None else None
+        self._key_share = joining.first_packet_bytes(nearest[1].path) / nearest[1].bytes if nearest is not None else 0.0
         self._cap = self._job.cap_bytes - LABEL_BYTES
         self._sound = Sound(None)
         self._joined, self._lock = Joined(), Lock()
@@ -165,7 +167,9 @@ class _Partition:
         nearest = self._nearest
         if nearest is not None and nearest.fidelity is not None and nearest.bytes:
             ratio = max(search.errors_of(nearest.fidelity, self._job.profile.floors).values(), default=1.0)
-            return sum(self._costs) / needed_growth(ratio) * self._cap / nearest.bytes
+            needed = nearest.bytes * needed_growth(ratio)
+            key = min(0.9 * self._cap, needed * self._key_share)
+            return sum(self._costs) * (self._cap - key) / max(1.0, needed - key)
         return self._sampled()
 
     def _sampled(self) -> float:
@@ -183,7 +187,8 @@ class _Partition:
             if attempt is None or not attempt.bytes or made.ratio <= 0:
                 continue
             needed = attempt.bytes * needed_growth(made.ratio)
-            holds.append(sum(self._costs[frames.start : frames.stop]) * self._cap / needed)
+            key = min(0.9 * self._cap, needed * made.key_share)
+            holds.append(sum(self._costs[frames.start : frames.stop]) * (self._cap - key) / max(1.0, needed - key))
         if not holds:
             return sum(self._costs) / max(2, self._job.profile.max_parts)
         return math.prod(holds) ** (1 / len(holds))
@@ -210,6 +215,8 @@ class _Partition:
         choice = search.choose([rung], self._cap, profile.floors, part,
                                max_encodes=1 if measure_only else None)  # fmt: skip
         attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
+        encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
+        key_share = joining.first_packet_bytes(encoded.path) / encoded.bytes if encoded is not None else 0.0
         ratio = 0.0
         if attempt is not None and attempt.fidelity is not None:
             ratio = max(search.errors_of(attempt.fidelity, profile.floors).values(), default=0.0)
@@ -221,7 +228,7 @@ class _Partition:
         if choice.winner is None or measure_only:
             shutil.rmtree(folder, ignore_errors=True)
         memory.trim()
-        return _Made(choice=choice, ratio=ratio)
+        return _Made(choice=choice, ratio=ratio, key_share=key_share)
 
     def _rung_for(self, source: SourceInfo, cap: int) -> Rung:
         """The same rung for a part: its index is smaller, its weights are the same."""

@@ -112,7 +112,7 @@ def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
     from transcoder.partition import PartSet, split_video
 
     try:
-        made = split_video(studio, rung, choice.nearest[0] if choice.nearest else None)
+        made = split_video(studio, rung, choice.nearest)
     except EncodeError as error:
         made = Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
     if not isinstance(made, PartSet):

@@ -15,6 +15,7 @@ class Part:
     """A part whose error follows the law that the planning assumes, but for a factor that it does not know."""
 
     ratio: float
+    key_share: float = 0.0
 
     @property
     def ok(self) -> bool:

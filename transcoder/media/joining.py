@@ -64,6 +64,12 @@ def check_alike(paths: Sequence[Path]) -> None:
                     raise EncodeError(f"its {kind} is encoded differently from the part before", where=path.name)
 
 
+def first_packet_bytes(path: Path) -> int:
+    """Size of a file's first video packet: the key frame it begins with."""
+    with open_input(path) as container:
+        return next((packet.size for packet in container.demux(container.streams.video[0]) if packet.size), 0)
+
+
 def _has_audio(path: Path) -> bool:
     with open_input(path) as container:
         return bool(container.streams.audio)

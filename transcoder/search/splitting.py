@@ -24,6 +24,7 @@ RATIO_AIM = 0.93
 _SNAP_SHARE = 0.12
 """A cut may come this share of a part earlier than planned, to fall on a quiet moment or a change of scene."""
 _MOST_GROWTH = 1.5
+_LEAST_ROOM = 0.1
 _LEARNED_FROM = 3
 
 
@@ -38,6 +39,11 @@ class MadePart(Protocol):
     @property
     def ratio(self) -> float:
         """Its worst error as a multiple of what that class's floor allows; above 1 is a miss, 0 says nothing."""
+        ...
+
+    @property
+    def key_share(self) -> float:
+        """What its first key frame takes of its bytes, which does not grow with the part."""
         ...
 
 
@@ -76,6 +82,15 @@ class Footage:
 def needed_growth(ratio: float, aim: float = RATIO_AIM) -> float:
     """How many times more bytes bring an error down (or, below 1, how many times fewer suffice)."""
     return float((max(ratio, 1e-3) / aim) ** (1 / EXPONENT))
+
+
+def room(growth: float, key_share: float) -> float:
+    """How many times as much a part can hold, where its quality takes ``growth`` times its bytes.
+
+    The key frame is paid once, however long the part is: all that is saved or missing falls on the rest.
+    """
+    key_share = min(key_share, 0.9)
+    return max(_LEAST_ROOM, (1 / growth - key_share) / (1 - key_share))
 
 
 def split(
@@ -132,7 +147,7 @@ class _Splitter(Generic[Made]):
         """Note a finished part; cut it again where it misses. Returns it where it cannot be cut."""
         self._encodes += 1
         if made.ratio > 0:
-            self._learned.append(self._cost(frames) / needed_growth(made.ratio))
+            self._learned.append(self._cost(frames) * room(needed_growth(made.ratio), made.key_share))
             latest = self._learned[-_LEARNED_FROM:]
             learned = math.prod(latest) ** (1 / len(latest))
             self.allowance = min(learned, self.allowance * _MOST_GROWTH)
