@@ -100,19 +100,7 @@ def make(source: SourceInfo, candidate: Candidate, target_bytes: int, folder: Pa
     clock = _Clock()
     if two_pass:
         run.encode(1, rate)
-    best: Path | None = None
-    spent = (0.0, 0.0)
-    for attempt in range(1, SECOND_PASSES + 1):
-        path = run.encode(2 if two_pass else 0, rate)
-        if attempt == 1:
-            spent = clock.read()
-        if best is None or _gap(path, target_bytes) < _gap(best, target_bytes):
-            best = path
-        if _gap(best, target_bytes) <= CLOSE_ENOUGH:
-            break
-        rate *= target_bytes / path.stat().st_size
-    assert best is not None
-    return Tried(best, *spent, attempt)
+    return _closest(lambda _, rate: run.encode(2 if two_pass else 0, rate), rate, target_bytes, clock)
 
 
 def _gap(path: Path, target_bytes: int) -> float:
@@ -150,16 +138,25 @@ def _by_quality(run: _Run, target_bytes: int) -> Tried:
 def _stock(source: SourceInfo, target_bytes: int, folder: Path) -> Tried:
     assert source.video is not None
     rate = (target_bytes - 1500 - 12 * source.video.frames) * 8 / float(source.video.duration_s)
-    best: Path | None = None
-    spent = (0.0, 0.0)
-    for attempt in range(1, SECOND_PASSES + 1):
+
+    def make(attempt: int, rate: float) -> Path:
         path = folder / f"stock-{attempt}.mp4"
         commands = stock_ffmpeg.two_pass_commands(
             source.path, path, video_bps=int(rate), preset="medium", audio=stock_ffmpeg.AudioPlan(),
             extra={"fps_mode": "passthrough"},
         )  # fmt: skip
-        clock = _Clock()
         stock_ffmpeg.run(commands)
+        return path
+
+    return _closest(make, rate, target_bytes, _Clock())
+
+
+def _closest(make: Callable[[int, float], Path], rate: float, target_bytes: int, clock: _Clock) -> Tried:
+    """Encode with corrected rates until a file is close enough; the clock is read after the first attempt."""
+    best: Path | None = None
+    spent = (0.0, 0.0)
+    for attempt in range(1, SECOND_PASSES + 1):
+        path = make(attempt, rate)
         if attempt == 1:
             spent = clock.read()
         if best is None or _gap(path, target_bytes) < _gap(best, target_bytes):

@@ -53,9 +53,8 @@ def run_case(clip: Path, cap: int) -> dict[str, Any]:
         predicate: Any = delivery.statement["predicate"]
         row["encodes"] = predicate["delivery"]["encodes"] if predicate["delivery"] else None
         row["rejected"] = [f"{item['rung']}: {item['reason']}" for item in predicate["rejected"]]
-        scores = delivery.fidelity.scores if delivery.fidelity else ()
-        row["p1"] = {score.region: round(score.p1, 4) for score in scores
-                     if (score.metric, score.plane) == ("ssim", "y")}  # fmt: skip
+        worst = delivery.fidelity.worst if delivery.fidelity else {}
+        row["p1"] = {name: round(p1, 4) for name, p1 in worst.items()}
         if delivery.rung == "split":
             whole = folder / "joined.mp4"
             join(folder / "out", out=whole)

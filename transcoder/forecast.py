@@ -22,7 +22,7 @@ from transcoder.media import stills
 from transcoder.media.containers import open_input
 from transcoder.media.index import window
 from transcoder.media.probe import probe
-from transcoder.model import Attempt, Rung, RungName, SourceInfo, Verdict
+from transcoder.model import Rung, RungName, SourceInfo, Verdict
 from transcoder.profile import Profile
 from transcoder.search.splitting import EXPONENT, RATIO_AIM
 from transcoder.studio import Studio
@@ -194,18 +194,16 @@ def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, numb
     tuned = replace(rung, knob=replace(rung.knob, start=target, low=1000.0, high=target * 2))
     choice = search.choose([tuned], int(target * 4), job.profile.floors, studio, max_encodes=1)
     taken_s = time.monotonic() - started
-    attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
-    encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
-    if attempt is None or attempt.fidelity is None or encoded is None:
+    best = choice.best
+    if best is None or best[0].fidelity is None:
         raise TranscodeError("a sample of it cannot be encoded", where=job.source.name, code="forecast-failed")
+    fidelity, encoded = best[0].fidelity, best[1]
     first, rest = _packet_bytes(encoded.path)
     frames = track.frames
     rest_bytes = rest / max(1, frames - 1) * whole.frames
     whole_bytes = first * math.ceil(whole.frames / _KEY_FRAMES) + rest_bytes
-    errors = {
-        score.region: 1 - score.p1 for score in attempt.fidelity.scores if (score.metric, score.plane) == ("ssim", "y")
-    }
-    ratio = max(search.errors_of(attempt.fidelity, job.profile.floors).values(), default=1.0)
+    errors = {name: 1 - p1 for name, p1 in fidelity.worst.items()}
+    ratio = max(search.errors_of(fidelity, job.profile.floors).values(), default=1.0)
     return _Sampled(first, rest_bytes, whole_bytes, errors, ratio, taken_s / frames)
 
 
@@ -233,7 +231,7 @@ def _of_a_still(job: EncodeJob) -> Forecast:
     plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
     choice = search.choose(plan.whole, small.cap_bytes, job.profile.floors, studio)
     taken = time.monotonic() - started
-    attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
+    attempt = choice.best[0] if choice.best is not None else None
     if attempt is None or attempt.fidelity is None:
         return Forecast(verdict=Verdict.REFUSED, rung="refuse", parts=0, bytes=0, seconds=taken / share, taken_s=0.0)
     verdict = Verdict.MEETS_FLOOR if choice.winner is not None else Verdict.REFUSED
@@ -242,15 +240,10 @@ def _of_a_still(job: EncodeJob) -> Forecast:
         rung=str(attempt.spec.rung.name) if choice.winner is not None else "refuse",
         parts=1,
         bytes=min(job.cap_bytes, int((attempt.bytes or 0) / share)),
-        p1=_p1(attempt),
+        p1=attempt.fidelity.worst,
         seconds=1.0 + taken / share,
         taken_s=0.0,
     )
-
-
-def _p1(attempt: Attempt) -> dict[str, float]:
-    scores = attempt.fidelity.scores if attempt.fidelity is not None else ()
-    return {score.region: score.p1 for score in scores if (score.metric, score.plane) == ("ssim", "y")}
 
 
 def _montage(image: Image.Image) -> tuple[Image.Image, float]:

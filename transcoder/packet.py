@@ -57,8 +57,7 @@ class Outcome:
     @property
     def fidelity(self) -> Fidelity | None:
         """Of what was delivered; of a refusal, of the best file under the cap."""
-        attempt = self.choice.winner or (self.choice.nearest[0] if self.choice.nearest else None)
-        return attempt.fidelity if attempt else None
+        return self.choice.best[0].fidelity if self.choice.best else None
 
     @property
     def pictures(self) -> Measurement | None:

@@ -167,10 +167,13 @@ class _Partition:
         nearest = self._nearest
         if nearest is not None and nearest.fidelity is not None and nearest.bytes:
             ratio = max(search.errors_of(nearest.fidelity, self._job.profile.floors).values(), default=1.0)
-            needed = nearest.bytes * needed_growth(ratio)
-            key = min(0.9 * self._cap, needed * self._key_share)
-            return sum(self._costs) * (self._cap - key) / max(1.0, needed - key)
+            return self._held(sum(self._costs), nearest.bytes * needed_growth(ratio), self._key_share)
         return self._sampled()
+
+    def _held(self, cost: float, needed: float, key_share: float) -> float:
+        """How much cost a part holds, where ``cost`` takes ``needed`` bytes, a share of them for its one key frame."""
+        key = min(0.9 * self._cap, needed * key_share)
+        return cost * (self._cap - key) / max(1.0, needed - key)
 
     def _sampled(self) -> float:
         """Short runs of frames, encoded once each, say what the floors take."""
@@ -183,12 +186,11 @@ class _Partition:
             first = (2 * number + 1) * count // (2 * _SAMPLES) - length // 2
             frames = range(max(0, first), max(0, first) + length)
             made = self._attempt(frames, min(float(self._cap), guess * length), measure_only=True)
-            attempt = made.choice.winner or (made.choice.nearest[0] if made.choice.nearest else None)
-            if attempt is None or not attempt.bytes or made.ratio <= 0:
+            if made.choice.best is None or made.ratio <= 0:
                 continue
-            needed = attempt.bytes * needed_growth(made.ratio)
-            key = min(0.9 * self._cap, needed * made.key_share)
-            holds.append(sum(self._costs[frames.start : frames.stop]) * (self._cap - key) / max(1.0, needed - key))
+            _, encoded = made.choice.best
+            needed = encoded.bytes * needed_growth(made.ratio)
+            holds.append(self._held(sum(self._costs[frames.start : frames.stop]), needed, made.key_share))
         if not holds:
             return sum(self._costs) / max(2, self._job.profile.max_parts)
         return math.prod(holds) ** (1 / len(holds))
@@ -214,12 +216,12 @@ class _Partition:
         rung = self._rung_for(source, cap)
         choice = search.choose([rung], self._cap, profile.floors, part,
                                max_encodes=1 if measure_only else None)  # fmt: skip
-        attempt = choice.winner or (choice.nearest[0] if choice.nearest else None)
-        encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
-        key_share = joining.first_packet_bytes(encoded.path) / encoded.bytes if encoded is not None else 0.0
-        ratio = 0.0
-        if attempt is not None and attempt.fidelity is not None:
-            ratio = max(search.errors_of(attempt.fidelity, profile.floors).values(), default=0.0)
+        ratio = key_share = 0.0
+        if choice.best is not None:
+            tried, encoded = choice.best
+            key_share = joining.first_packet_bytes(encoded.path) / encoded.bytes
+            if tried.fidelity is not None:
+                ratio = max(search.errors_of(tried.fidelity, profile.floors).values(), default=0.0)
         if choice.winner is not None and not measure_only:
             measured = part.measurement(choice)
             assert measured is not None

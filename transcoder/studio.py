@@ -66,8 +66,9 @@ class Studio:
     def encode(self, spec: EncodeSpec) -> Encoded:
         """See ``search.Probe``."""
         name = spec.rung.encoder
-        encoder = self._encoders.setdefault(name, ENCODERS[name](self._job))
-        return encoder.encode(spec)
+        if name not in self._encoders:
+            self._encoders[name] = ENCODERS[name](self._job)
+        return self._encoders[name].encode(spec)
 
     def frame_costs(self) -> tuple[FrameCost, ...]:
         """What a first pass over the whole found; empty where no encoder made one."""
@@ -98,8 +99,7 @@ class Studio:
 
     def measurement(self, choice: Choice) -> Measurement | None:
         """Of the file that was chosen; of a refusal, of the best file under the cap."""
-        encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
-        return self._measurements.get(encoded.path) if encoded else None
+        return self._measurements.get(choice.best[1].path) if choice.best else None
 
     def check(self, choice: Choice) -> Checked:
         """The task checks of the same file."""

@@ -24,9 +24,8 @@ def parts(choice: Choice, subjects: Sequence[DeliveredFile]) -> list[dict[str, o
             "end_s": str(part.end_s),
             "offset_s": str(part.encoded.timing_offset_s),
             "p1": {
-                score.region: round(float(score.p1), 6)
-                for score in (part.attempt.fidelity.scores if part.attempt.fidelity else ())
-                if (score.metric, score.plane) == ("ssim", "y")
+                name: round(float(p1), 6)
+                for name, p1 in (part.attempt.fidelity.worst if part.attempt.fidelity else {}).items()
             },
         }
         for part, item in zip(choice.parts, [item for item in subjects if item.role == "part"], strict=True)

@@ -333,9 +333,9 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
 
 
 def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:
-    encoded = choice.encoded or (choice.nearest[1] if choice.nearest else None)
-    if video is None or encoded is None:
+    if video is None or choice.best is None:
         return None
+    _, encoded = choice.best
     return {
         "basis": video.timing,
         "offset_s": str(encoded.timing_offset_s),

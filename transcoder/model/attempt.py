@@ -144,6 +144,11 @@ class Fidelity:
     parameters: Mapping[str, Value]
     regions: tuple[RegionScore, ...] = ()
 
+    @property
+    def worst(self) -> dict[str, float]:
+        """Worst 1 % of SSIM (luma) by region class: what floors apply to."""
+        return {score.region: score.p1 for score in self.scores if (score.metric, score.plane) == ("ssim", "y")}
+
     def score(self, region: str, plane: str = "y", metric: str = "ssim") -> Score:
         """The score of one region class and plane.
 
@@ -229,3 +234,10 @@ class Choice:
     """Where the winner is a picture in several files; ``encoded`` then describes what its fidelity is of."""
     parts: tuple[Part, ...] = ()
     """Where the winner is a set of files; ``encoded`` then describes the set, and its path is the first part's."""
+
+    @property
+    def best(self) -> tuple[Attempt, Encoded] | None:
+        """What was chosen; where nothing won, what came nearest; None where nothing is under the cap."""
+        if self.winner is not None and self.encoded is not None:
+            return self.winner, self.encoded
+        return self.nearest

@@ -31,9 +31,9 @@ def errors_of(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, floa
 
 def _gated(fidelity: Fidelity, floors: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
     """Region class, worst 1 % and floor of every score that a floor applies to."""
-    for score in fidelity.scores:
-        if score.metric == "ssim" and score.plane == "y" and score.region in floors:
-            yield score.region, score.p1, floors[score.region]
+    for name, p1 in fidelity.worst.items():
+        if name in floors:
+            yield name, p1, floors[name]
 
 
 def choose(
