@@ -98,6 +98,7 @@ class _Partition:
         self._cap = self._job.cap_bytes - LABEL_BYTES
         self._sound = Sound(None)
         self._joined, self._lock = Joined(), Lock()
+        self._first_pass = Lock()  # parts made side by side take turns: one looks ahead while the other encodes
         self._progress = _Progress(self._job.tick, track.frames)
         self._encodes = 0
 
@@ -210,7 +211,7 @@ class _Partition:
         cap = int(target_bytes) if target_bytes is not None else self._cap
         job = replace(
             self._job, source=source, cap_bytes=self._cap, workdir=folder, tick=self._progress.of(first, len(frames)),
-            sound=self._sound_of(source, frames),
+            sound=self._sound_of(source, frames), first_pass=self._first_pass,
         )  # fmt: skip
         part = Studio(job)
         rung = self._rung_for(source, cap)
