@@ -5,6 +5,7 @@ What is joined is read by plain PyAV, not by the product's reader, so that one m
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from pathlib import Path
 from unittest import mock
 
 import av
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,7 +104,7 @@ def sounds(path: Path) -> list[tuple[bytes, Fraction, Fraction]]:
 
 
 def gaps(packets: list[tuple[bytes, Fraction, Fraction]]) -> list[Fraction]:
-    return [after[1] - before[2] for before, after in zip(packets, packets[1:], strict=False)]
+    return [after[1] - before[2] for before, after in itertools.pairwise(packets)]
 
 
 def delivered(clip: Path, case: Case, out: Path) -> Delivery | None:
