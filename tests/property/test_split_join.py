@@ -38,7 +38,7 @@ class Case:
     start: int
     audio: str | None
     audio_lead: int
-    """Milliseconds by which the tone begins after the picture."""
+    """Milliseconds by which the tone begins after the picture, or before it where the clock allows."""
     cap: int
     floor: float
     max_parts: int
@@ -70,7 +70,7 @@ def cases(draw: st.DrawFn) -> Case:
         steps=tuple(draw(st.lists(step, min_size=count - 1, max_size=count - 1))),
         start=draw(st.sampled_from([0, 0, 3, 40, 1000, 100_000])),
         audio=audio,
-        audio_lead=draw(st.sampled_from([0, 0, 130, 1500])),
+        audio_lead=draw(st.sampled_from([0, 0, -300, 130, 1500])),
         cap=draw(st.integers(33_000, 80_000)),
         floor=draw(st.sampled_from([0.92, 0.95, 0.97])),
         max_parts=draw(st.sampled_from([4, 60, 200])),
@@ -121,8 +121,8 @@ def delivered(clip: Path, case: Case, out: Path) -> Delivery | None:
 def check(case: Case, folder: Path) -> Mapping[str, object]:
     clip = write_clip(
         folder / f"clip.{case.container}", size=case.size, rate=case.rate, pts=case.pts, time_base=case.time_base,
-        audio=case.audio, audio_from_s=case.start * case.time_base + Fraction(case.audio_lead, 1000), restless=True,
-        bit_rate=2_000_000,
+        audio=case.audio, audio_from_s=max(Fraction(0), case.start * case.time_base + Fraction(case.audio_lead, 1000)),
+        restless=True, bit_rate=2_000_000,
     )  # fmt: skip
     delivery = delivered(clip, case, folder / "out")
     assert all(path.stat().st_size <= case.cap for path in (folder / "out").iterdir())
