@@ -160,7 +160,8 @@ class _Partition:
             unrest[(moments > first) & (moments <= last)] += _UNREST[region.kind]
             unrest[np.abs(moments - region.key.pts) <= ticks] += _KEY_UNREST * _UNREST[region.kind]
         unrest[[number for number, cost in enumerate(self._frame_costs) if cost.key and number]] = _SCENE_CUT
-        rate = self._track.average_rate or Fraction(25)
+        # Counted, not as declared: a transport stream of 30 frames a second may claim 120.
+        rate = len(moments) / max(self._track.duration_s, SHORTEST_S)
         return Footage(self._costs, unrest.tolist(), max(1, math.ceil(SHORTEST_S * rate)))
 
     def _allowance(self) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import av
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,7 +154,28 @@ def check_sound(case: Case, clip: Path, parts: list[Path], joined: Path, offset:
     assert abs(heard[-1][2] + offset - source[-1][2]) <= MAX_LEAD_S
 
 
-@settings(max_examples=14)
+SPLIT = {
+    "even times far from zero": Case(
+        container="mp4", size=(98, 74), rate=Fraction(25), steps=(4,) * 60, start=1000, audio="aac", audio_lead=0,
+        cap=36_000, floor=0.95, max_parts=60,
+    ),
+    "uneven times, another audio codec": Case(
+        container="mkv", size=(128, 96), rate=Fraction("12.5"), steps=(1, 3, 4, 8, 20) * 9, start=40, audio="flac",
+        audio_lead=130, cap=45_000, floor=0.95, max_parts=60,
+    ),
+    "a stream that claims four times its rate, sound before the picture": Case(
+        container="ts", size=(128, 96), rate=Fraction(30000, 1001), steps=(4,) * 45, start=1000, audio="mp2",
+        audio_lead=-300, cap=60_000, floor=0.95, max_parts=60,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_clips_that_are_split_for_certain(name: str, tmp_path: Path) -> None:
+    assert check(SPLIT[name], tmp_path)["rung"] == "split"
+
+
+@settings(max_examples=10)
 @given(case=cases())
 def test_every_frame_and_every_sound_is_there_once_or_the_clip_is_refused(case: Case) -> None:
     with tempfile.TemporaryDirectory() as name:
