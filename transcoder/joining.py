@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from PIL import Image
 
 from transcoder.certificate import sets, verify
 from transcoder.errors import CertificateError, InputError, UsageError
+from transcoder.media import documents
 from transcoder.parts.restore import restore
 from transcoder.parts.survey import Expected, Survey, survey
 from transcoder.parts.video import PartFile, join_video
@@ -111,8 +111,7 @@ def _picture(certificate: Path, predicate: dict[str, Any], out: Path, store: Sto
     whole = rebuilt(pieces, folder)
     with store.workspace() as work:
         target = work / "joined.png"
-        with Image.open(folder / names[0]) as first:
-            whole.save(target, icc_profile=first.info.get("icc_profile"))
+        whole.save(target, icc_profile=documents.load(folder / names[0]).info.get("icc_profile"))
         size = target.stat().st_size
         store.publish({out.name: target})
     proof = f"{len(names)} tiles joined; all {whole.width}x{whole.height} pixels are the master's"

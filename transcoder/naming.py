@@ -35,10 +35,8 @@ def media_names(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, s
 
     :param role: of a file that holds everything.
     """
-    winner, encoded, parts, pieces = choice.winner, choice.encoded, choice.parts, choice.pieces
-    assert winner is not None
+    encoded, parts, pieces = choice.encoded, choice.parts, choice.pieces
     assert encoded is not None
-    extension = winner.spec.rung.extension
     if pieces is not None:
         piece = "tile" if pieces.kind == "tiles" else "crop"
         named = {f"{stem}{item.suffix}": (item.path, piece) for item in pieces.files}
@@ -48,6 +46,6 @@ def media_names(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, s
         return named
     if parts:
         width = max(2, len(str(len(parts))))
-        of = f"of-{len(parts):0{width}d}.{extension}"
+        of = f"of-{len(parts):0{width}d}{encoded.path.suffix}"
         return {f"{stem}_part-{part.number:0{width}d}-{of}": (part.encoded.path, "part") for part in parts}
-    return {f"{stem}.{extension}": (encoded.path, role)}
+    return {f"{stem}{encoded.path.suffix}": (encoded.path, role)}

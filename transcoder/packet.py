@@ -22,7 +22,7 @@ from transcoder.storage import local
 from transcoder.studio import Studio
 
 if TYPE_CHECKING:
-    from transcoder.evidence import EvidenceStill
+    from transcoder.evidence import Evidence
     from transcoder.haste import Haste
     from transcoder.metrics.checks import Checked
     from transcoder.metrics.measure import Measurement
@@ -77,7 +77,7 @@ class Packet:
 def certify(
     outcome: Outcome,
     refusal: Refusal | None,
-    stills: Sequence[EvidenceStill],
+    found: Evidence,
     original: Sequence[Volume],
     services: Services,
     work: Path,
@@ -88,7 +88,7 @@ def certify(
     media: dict[str, tuple[Path, str]] = {}
     if choice.winner is not None and choice.encoded is not None:
         media = media_names(stem, choice, "still" if outcome.source.still is not None else "media")
-    evidence = {f"{stem}{still.suffix}": still for still in stills}
+    evidence = {f"{stem}{still.suffix}": still for still in found.stills}
     media |= {name: (still.path, "evidence") for name, still in evidence.items()}
     subjects = [_describe(name, path, role) for name, (path, role) in media.items()]
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
@@ -106,11 +106,12 @@ def certify(
             override=request.override if choice.degraded else None,
             signer=services.signer.identity,
             issued_at=services.now(),
-            fates=(choice.encoded.fates if choice.encoded else ()) + offset,
+            fates=(choice.encoded.fates if choice.encoded else ()) + offset + found.fates,
             refusal=refusal.to_dict() if refusal else None,
             regions=outcome.studio.regions,
             checked=outcome.checked,
             stills=[still.to_dict(name) for name, still in evidence.items()],
+            documents=_documents(media, outcome.studio),
             haste=outcome.haste.to_dict() if outcome.haste is not None else None,
             volumes=original,
         )
@@ -148,6 +149,11 @@ def certify(
     described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
     files = {name: path for name, (path, _) in media.items()}
     return Packet({**files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
+
+
+def _documents(media: Mapping[str, tuple[Path, str]], studio: Studio) -> list[dict[str, object]]:
+    pages = ((name, studio.sheets.get(path)) for name, (path, _) in media.items())
+    return [{"name": name, "picture": page.format, "picture_sha256": page.sha256} for name, page in pages if page]
 
 
 def _describe(name: str, path: Path, role: str) -> DeliveredFile:

@@ -40,7 +40,7 @@ from transcoder.storage import local
 from transcoder.studio import Studio
 
 if TYPE_CHECKING:
-    from transcoder.evidence import EvidenceStill
+    from transcoder.evidence import Evidence
     from transcoder.haste import Haste
 
 
@@ -72,10 +72,10 @@ def transcode(request: Request, services: Services) -> Delivery:
         plan, choice = _decide(studio, drawn, degraded=request.override is not None)
         outcome = Outcome(request, source, master, plan, choice, studio, studio.check(choice), haste)
         refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
-        stills = _evidence(outcome, drawn)
+        evidence = _evidence(outcome, drawn)
         original = _volumes(outcome, work, tick)
         local.confirm_unchanged(admitted, tick)
-        packet = certify(outcome, refusal, stills, original, services, work, stem)
+        packet = certify(outcome, refusal, evidence, original, services, work, stem)
         published = services.store.publish(packet.files)
 
     return _result(outcome, packet, published, refusal, time.monotonic() - started)
@@ -141,14 +141,14 @@ def _drawn(request: Request, source: SourceInfo) -> tuple[Region, ...]:
     return drawn.load(request.regions, source)
 
 
-def _evidence(outcome: Outcome, drawn: Sequence[Region]) -> Sequence[EvidenceStill]:
+def _evidence(outcome: Outcome, drawn: Sequence[Region]) -> Evidence:
     """The best frames of a video as pictures, where they are wanted; also beside a refusal."""
+    from transcoder.evidence import Evidence, evidence_stills
+
     wanted = outcome.request.stills
     count = outcome.request.profile.evidence_stills if wanted is None else wanted
     if outcome.source.video is None or not count:
-        return ()
-    from transcoder.evidence import evidence_stills
-
+        return Evidence()
     studio = outcome.studio
     if not studio.index.moments:
         studio.look_for_regions(drawn)

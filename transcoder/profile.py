@@ -34,6 +34,7 @@ class VideoRules:
     """What the receiver plays. The order of each tuple is the order of preference."""
 
     containers: tuple[str, ...]
+    """None: no video is taken at all."""
     codecs: tuple[str, ...]
     pixel_formats: tuple[str, ...]
     preset: str
@@ -74,6 +75,8 @@ class Profile:
     """How many of a video's best frames go along as pictures."""
     originals: bool
     """Whether the untouched original goes along in volumes."""
+    wrap: str
+    """``pdf``: pictures go as pages of documents; ``none``: as they are."""
     video: VideoRules
     audio: AudioRules
     still: StillRules
@@ -81,6 +84,11 @@ class Profile:
     fallback: tuple[RungName, ...]
     sha256: str
     origin: str = field(compare=False)
+
+    @property
+    def as_documents(self) -> bool:
+        """Whether pictures go as pages of documents."""
+        return self.wrap == "pdf"
 
     @property
     def payload_cap_bytes(self) -> int:
@@ -132,6 +140,10 @@ class Profile:
         _check_cap(cap_bytes, encoding, where=root.place("cap_bytes"))
         video, audio, still = root.table("video"), root.table("audio"), root.table("still")
         floors, fallback = root.table("floors"), root.table("fallback")
+        wrap = root.choice("wrap", LIMITS["wraps"], default="none")
+        formats = still.choices("formats", LIMITS["still_formats"])
+        if wrap == "pdf" and not {"jpeg", "png"}.issuperset(formats):
+            still.fail("formats", "a page of a PDF holds JPEG and PNG only", 'list these two, or write wrap = "none"')
         return cls(
             name=root.name("name"),
             title=root.string("title"),
@@ -141,8 +153,9 @@ class Profile:
             max_parts=root.integer("max_parts"),
             evidence_stills=root.count("stills", default=0),
             originals=root.flag("originals", default=False),
+            wrap=wrap,
             video=VideoRules(
-                containers=video.choices("containers", LIMITS["containers"]),
+                containers=video.choices("containers", LIMITS["containers"], may_be_empty=True),
                 codecs=video.choices("codecs", LIMITS["codecs"]),
                 pixel_formats=video.choices("pixel_formats", LIMITS["pixel_formats"]),
                 preset=video.choice("preset", LIMITS["presets"], default="medium"),
@@ -153,7 +166,7 @@ class Profile:
                 min_bitrate_bps=audio.integer("min_bitrate_bps"),
                 max_bitrate_bps=audio.integer("max_bitrate_bps"),
             ),
-            still=StillRules(formats=still.choices("formats", LIMITS["still_formats"])),
+            still=StillRules(formats=formats),
             floors={key: floors.ratio(key, default_key=_FLOOR_DEFAULTS.get(key)) for key in FLOOR_CLASSES},
             fallback=tuple(RungName(item) for item in fallback.choices("order", LIMITS["rungs"])),
             sha256=hashlib.sha256(text.encode()).hexdigest(),

@@ -23,6 +23,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "still_formats": ("jpeg", "png", "webp", "avif"),
     # reduce has its place in the ladder but no implementation yet: a profile that names it is told so instead of
     # being obeyed in part.
+    "wraps": ("none", "pdf"),
     "rungs": tuple(str(r) for r in RungName if r is not RungName.REDUCE),
 }
 
@@ -37,6 +38,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
             "max_parts",
             "originals",
             "stills",
+            "wrap",
             "video",
             "audio",
             "still",
@@ -134,11 +136,11 @@ class Table:
             self.fail(key, f"{_shown(value)} is not known", f"one of: {', '.join(allowed)}")
         return value
 
-    def choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-        """A non-empty list without repeats, each of a fixed set."""
+    def choices(self, key: str, allowed: tuple[str, ...], *, may_be_empty: bool = False) -> tuple[str, ...]:
+        """A list without repeats, each of a fixed set."""
         value = self._get(key)
-        if not isinstance(value, list) or not value:
-            self.fail(key, "must be a non-empty list of strings")
+        if not isinstance(value, list) or not (value or may_be_empty):
+            self.fail(key, f"must be a {'' if may_be_empty else 'non-empty '}list of strings")
         for item in value:
             if not isinstance(item, str) or item not in allowed:
                 self.fail(key, f"{_shown(item)} is not known", f"any of: {', '.join(allowed)}")

@@ -68,6 +68,10 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
         reasons = [a.rejected_for for a in choice.attempts if a.rejected_for]
         reasons = reasons or [reason for name, reason in plan.skipped if name is not RungName.UNCHANGED]
         last = reasons[-1] if reasons else "no rung applies"
+        if source.video is not None and not profile.video.containers:
+            commands = _commands(source, profile, None, None)
+            hint = "choose a profile that takes video, or send stills of it (--stills N)"
+            return Refusal(f"the profile {profile.name} takes no video", hint, None, None, None, commands)
         message = f"nothing the profile {profile.name} allows fits {cap} bytes: {last}"
         commands = _commands(source, profile, smallest, parts)
         hint = _hint(smallest, parts) or "choose a profile with a larger cap"

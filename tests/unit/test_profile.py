@@ -116,7 +116,7 @@ def test_every_value_arrives() -> None:
         ('transfer_encoding = "none"', "transfer_encoding = []", "transfer_encoding"),
         ("max_parts = 24", "max_parts = 0", "max_parts"),
         ('containers = ["mp4"]', 'containers = ["avi"]', "video.containers"),
-        ('containers = ["mp4"]', "containers = []", "video.containers"),
+        ('codecs = ["h264"]', "codecs = []", "video.codecs"),
         ('containers = ["mp4"]', 'containers = "mp4"', "video.containers"),
         ('containers = ["mp4"]', 'containers = ["mp4", "mp4"]', "video.containers"),
         ('codecs = ["h264"]', 'codecs = [["h264"]]', "video.codecs"),

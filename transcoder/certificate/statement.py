@@ -93,6 +93,8 @@ class StatementInput:
     """What a deadline made of the encoder's effort."""
     stills: Sequence[Mapping[str, object]] = ()
     """Evidence stills, as they are to be listed."""
+    documents: Sequence[Mapping[str, object]] = ()
+    """Files that are documents, with the hash of the picture on the page of each."""
     volumes: Sequence[Volume] = ()
     """The untouched original in volumes, where it goes along."""
 
@@ -129,6 +131,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "parts": sets.parts(facts.choice, facts.subjects),
             "pieces": sets.pieces(facts.choice, facts.subjects),
             "stills": [dict(still) for still in facts.stills],
+            "documents": [dict(item) for item in facts.documents],
             "original": sets.original(source, facts.volumes),
             "timing": _timing(source.video, facts.choice, facts.fidelity),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),

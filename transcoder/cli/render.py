@@ -52,6 +52,9 @@ def outcome(result: Outcome) -> None:
         complain(str(result.error))
         if delivery is not None:
             say(f"{delivery.source.name}: REFUSED")
+            for item in delivery.files:
+                if item.role == "evidence":
+                    say(f"  evidence still: {item.path} ({item.bytes:,} bytes)")
             say(f"  signed refusal: {delivery.file('refusal').path}")
             say(f"  report:         {delivery.file('report').path}")
         return

@@ -17,11 +17,12 @@ from transcoder.encode.still import LossyStill
 from transcoder.encode.still_lossless import LosslessStill
 from transcoder.encode.unchanged import Unchanged
 from transcoder.media import frames
-from transcoder.model import Knob, RegionKind, Rung, RungName, SourceInfo, Value, VideoTrack
+from transcoder.model import Fate, ItemFate, Knob, RegionKind, Rung, RungName, SourceInfo, Value, VideoTrack
 from transcoder.profile import Profile
 
 ENCODERS: Mapping[str, Callable[[EncodeJob], Encoder]] = {
     "copy": Unchanged,
+    "page": Unchanged,
     "remux": Rewrap,
     "jpeg-recode": LosslessStill,
     "png-recode": LosslessStill,
@@ -103,6 +104,10 @@ def _video_rungs(
 ) -> Iterator[Item]:
     video = source.video
     assert video is not None
+    if not profile.video.containers:
+        for name in (RungName.UNCHANGED, RungName.REWRAP, RungName.LOSSLESS, RungName.RE_ENCODE, RungName.SPLIT):
+            yield name, "the profile takes no video"
+        return
     container = _own_container(source)
     stream_fault = _not_playable(source, profile)
     if source.clip is not None:
@@ -216,7 +221,14 @@ def _still_rungs(
     still = source.still
     assert still is not None
     formats = profile.still.formats
-    if source.bytes > cap:
+    if profile.as_documents:
+        yield RungName.UNCHANGED, "the profile takes pictures in documents only"
+        if source.bytes <= cap and still.format in formats:
+            note = "its bytes are on the page" if still.format == "jpeg" else "its samples are on the page"
+            kept = ItemFate(item="the picture", fate=Fate.KEPT, note=f"{note}, untouched")
+            yield Rung(name=RungName.REWRAP, encoder="page", extension=_EXTENSIONS.get(still.format, still.format),
+                       fates=(kept, *fates.still(source, lossless=True)))  # fmt: skip
+    elif source.bytes > cap:
         yield RungName.UNCHANGED, f"{source.bytes} bytes are over the cap of {cap}"
     elif still.format not in formats:
         yield RungName.UNCHANGED, f"the format {still.format} is not allowed"

@@ -10,7 +10,7 @@ import hashlib
 import struct
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pillow_heif
@@ -33,7 +33,7 @@ _FAULTS = (
 DEEP_MODES = frozenset(("I", "I;16", "I;16B", "I;16L", "F"))
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path | BinaryIO) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)
@@ -131,7 +131,7 @@ def read_metadata(path: Path) -> tuple[bytes, bytes, bytes]:
         with _open(path) as image:
             return metadata_of(image)
     except _FAULTS as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(path.name, error) from None
 
 
 def exif_orientation(exif: bytes) -> int:
@@ -183,9 +183,10 @@ def trailing_bytes(path: Path) -> int:
             position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
 
 
-def load(path: Path) -> Image.Image:
+def load(path: Path | BinaryIO, *, name: str = "") -> Image.Image:
     """Decode the (first) picture completely.
 
+    :param name: what an error calls a picture that is no file.
     :raises InputError: where it is damaged or too large.
     """
     try:
@@ -196,12 +197,12 @@ def load(path: Path) -> Image.Image:
             image.load()
             return image
     except _FAULTS as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(path.name if isinstance(path, Path) else name, error) from None
 
 
-def _unreadable(path: Path, error: BaseException) -> InputError:
+def _unreadable(name: str, error: BaseException) -> InputError:
     text = " ".join(str(error).split())[:160] or type(error).__name__
-    return InputError(f"the picture cannot be decoded ({text})", where=path.name, code="input-damaged")
+    return InputError(f"the picture cannot be decoded ({text})", where=name, code="input-damaged")
 
 
 def as_bgr(image: Image.Image) -> NDArray[np.uint8]:

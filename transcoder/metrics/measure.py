@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from transcoder.errors import OutputMismatch
-from transcoder.media import frames, stills
+from transcoder.media import documents, frames, stills
 from transcoder.media.containers import library_errors
 from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
@@ -283,7 +283,7 @@ def measure_still(source: Path, output: Path, regions: Sequence[Region] = ()) ->
     :raises OutputMismatch: where their sizes differ.
     """
     before, _ = stills.as_rgb(stills.load(source))
-    after, _ = stills.as_rgb(stills.load(output))
+    after, _ = stills.as_rgb(documents.load(output))
     if before.size != after.size:
         raise OutputMismatch(f"the size changed from {before.size} to {after.size}", where=output.name)
     if before.mode != after.mode:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from transcoder.encode.base import Tick
 from transcoder.errors import CertificateError, EncodeError, InputError
-from transcoder.media import stills
+from transcoder.media import documents, stills
 from transcoder.model import Box
 
 MIN_SIDE = 16
@@ -102,7 +102,7 @@ def rebuild(pieces: Sequence[tuple[Path, Box]], size: tuple[int, int], mode: str
     colours: object = None
     for path, box in pieces:
         try:
-            tile = stills.load(path)
+            tile = documents.load(path)
         except InputError as error:
             raise _incomplete(f"the tile at x {box.x}, y {box.y} is missing or damaged: {error}") from None
         if (*tile.size, tile.mode) != (box.width, box.height, mode):

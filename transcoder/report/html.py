@@ -49,7 +49,7 @@ _VERDICTS = {
     "refused": (
         "Refused",
         "bad",
-        "Nothing was delivered: no file that the interface would accept keeps enough detail.",
+        "No copy was delivered: nothing that the interface takes keeps enough detail.",
     ),
 }
 _FLOOR_NAMES = {
