@@ -22,10 +22,12 @@ from transcoder.model import (
     Attempt,
     Choice,
     Delivery,
+    Encoded,
     EncodeSpec,
     Progress,
     Region,
     Rung,
+    RungName,
     SourceInfo,
     Verdict,
 )
@@ -101,9 +103,14 @@ def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple
         return plan, choice
     studio.look_for_regions(drawn)
     plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
-    choice = choose(plan.whole, before=choice.attempts)
-    if choice.winner is None and plan.parts is not None:
-        choice = _in_parts(studio, plan.parts, choice) if job.source.video else _in_pieces(studio, plan.parts, choice)
+    for name, rungs in plan.lossy:
+        if name is RungName.SPLIT:
+            split = _in_parts if job.source.video is not None else _in_pieces
+            choice = split(studio, rungs[0], choice)
+        else:
+            choice = search.nearer(choice, choose(rungs, before=choice.attempts))
+        if choice.winner is not None:
+            return plan, choice
     return plan, search.accept_nearest(choice) if degraded else choice
 
 
@@ -112,7 +119,7 @@ def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
     from transcoder.partition import PartSet, split_video
 
     try:
-        made = split_video(studio, rung, choice.nearest)
+        made = split_video(studio, rung, _plain(choice.nearest))
     except EncodeError as error:
         made = Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
     if not isinstance(made, PartSet):
@@ -120,6 +127,11 @@ def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
     assert made.choice.encoded is not None
     studio.adopt(made.choice.encoded, made.measurement)
     return replace(made.choice, attempts=(*choice.attempts, *made.choice.attempts))
+
+
+def _plain(nearest: tuple[Attempt, Encoded] | None) -> tuple[Attempt, Encoded] | None:
+    """The attempt, unless something of it was reduced: parts never are."""
+    return nearest if nearest is not None and nearest[0].spec.rung.name is RungName.RE_ENCODE else None
 
 
 def _in_pieces(studio: Studio, rung: Rung, choice: Choice) -> Choice:

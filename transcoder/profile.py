@@ -10,6 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from transcoder import resources
@@ -58,6 +59,19 @@ class StillRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReduceRules:
+    """What may be given up beside detail, and how far; nothing without ``steps``."""
+
+    steps: tuple[str, ...] = ()
+    """``audio``, ``repeats`` and ``scale`` in the order in which they are given up."""
+    audio_bitrate_bps: int = 0
+    repeat_difference: int = 0
+    """A frame repeats the one before where no sample differs by more."""
+    scales: tuple[Fraction, ...] = ()
+    """Of width and height, tried in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A validated transmission profile.
 
@@ -82,6 +96,7 @@ class Profile:
     still: StillRules
     floors: Mapping[str, float]
     fallback: tuple[RungName, ...]
+    reduce: ReduceRules
     sha256: str
     origin: str = field(compare=False)
 
@@ -140,6 +155,7 @@ class Profile:
         _check_cap(cap_bytes, encoding, where=root.place("cap_bytes"))
         video, audio, still = root.table("video"), root.table("audio"), root.table("still")
         floors, fallback = root.table("floors"), root.table("fallback")
+        order = tuple(RungName(item) for item in fallback.choices("order", LIMITS["rungs"]))
         wrap = root.choice("wrap", LIMITS["wraps"], default="none")
         formats = still.choices("formats", LIMITS["still_formats"])
         if wrap == "pdf" and not {"jpeg", "png"}.issuperset(formats):
@@ -168,10 +184,26 @@ class Profile:
             ),
             still=StillRules(formats=formats),
             floors={key: floors.ratio(key, default_key=_FLOOR_DEFAULTS.get(key)) for key in FLOOR_CLASSES},
-            fallback=tuple(RungName(item) for item in fallback.choices("order", LIMITS["rungs"])),
+            fallback=order,
+            reduce=_reduce(root, order),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
             origin=origin,
         )
+
+
+def _reduce(root: Table, order: tuple[RungName, ...]) -> ReduceRules:
+    if RungName.REDUCE not in order:
+        if root.has("reduce"):
+            root.fail("reduce", "nothing is reduced by this profile", 'list "reduce" in fallback.order')
+        return ReduceRules()
+    table = root.table("reduce")
+    steps = table.choices("steps", LIMITS["reductions"])
+    return ReduceRules(
+        steps=steps,
+        audio_bitrate_bps=table.integer("audio_bitrate_bps") if "audio" in steps else 0,
+        repeat_difference=table.count("repeat_difference", default=0, most=255),
+        scales=table.shrinking("scales") if "scale" in steps else (),
+    )
 
 
 def _check_cap(cap_bytes: int, encoding: str, *, where: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.ladder import ENCODERS
+from transcoder.encode.reducing import Reduction
 from transcoder.encode.video import VideoReEncode
 from transcoder.media import documents
 from transcoder.media.index import FrameIndex
@@ -111,16 +112,18 @@ class Studio:
     def measure(self, encoded: Encoded) -> Fidelity:
         """See ``search.Probe``."""
         from transcoder.metrics import measure
+        from transcoder.metrics.pairing import Output
 
-        source = self._job.source
+        source, reduction = self._job.source, Reduction.of(encoded.settings)
         if source.video is not None:
-            result = measure.measure_video(
-                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick,
-                self.regions.regions,
-            )  # fmt: skip
+            output = Output(encoded.path, encoded.timing_offset_s, reduction.scale is not None,
+                            reduction.repeat_difference)  # fmt: skip
+            result = measure.measure_video(source.path, source.video, [output], self._job.tick, self.regions.regions)
         else:
             self._job.tick("measure", 1, 1)
-            result = measure.measure_still(source.path, encoded.path, self.regions.regions)
+            result = measure.measure_still(
+                source.path, encoded.path, self.regions.regions, scaled=reduction.scale is not None
+            )
         self._measurements[encoded.path] = result
         return result.fidelity
 

@@ -38,9 +38,11 @@ def write_clip(
     metadata: Mapping[str, str] | None = None,
     container: str | None = None,
     bit_rate: int = 400_000,
+    shows: Sequence[int] | None = None,
 ) -> Path:
     """Write a clip of a moving object.
 
+    :param shows: which step of the movement each frame shows; every one the next where None.
     :param pts: timestamps of the frames in ``time_base``; consecutive where None.
     :param audio: encoder of a tone beside the picture.
     """
@@ -67,7 +69,7 @@ def write_clip(
             stream.set_display_rotation(rotation)
         sound = _add_sound(output, audio) if audio else None
         for number, stamp in enumerate(stamps):
-            frame = _frame(size, pixel_format, number)
+            frame = _frame(size, pixel_format, number if shows is None else shows[number])
             frame.pts, frame.time_base = stamp, base
             if color_range is not None:
                 frame.color_range = color_range

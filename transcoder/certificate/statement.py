@@ -20,6 +20,7 @@ import rfc8785
 from transcoder import resources
 from transcoder.certificate import regions, sets
 from transcoder.certificate.base import SignerIdentity
+from transcoder.encode.reducing import Reduction
 from transcoder.errors import CertificateError
 from transcoder.media.index import frames_digest
 from transcoder.metrics import packing
@@ -31,6 +32,7 @@ from transcoder.model import (
     Choice,
     Clip,
     DeliveredFile,
+    Encoded,
     Fidelity,
     ItemFate,
     Override,
@@ -349,6 +351,20 @@ def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None)
         "frames_sha256": (
             frames_digest(round(time_s / video.time_base) for time_s in fidelity.times_s) if fidelity else None
         ),
+        "repeats": _repeats(encoded, fidelity),
+    }
+
+
+def _repeats(encoded: Encoded, fidelity: Fidelity | None) -> dict[str, object] | None:
+    """The frames that are not stored because they repeat the one before."""
+    difference = Reduction.of(encoded.settings).repeat_difference
+    if difference is None or fidelity is None:
+        return None
+    return {
+        "difference": difference,
+        "count": len(fidelity.repeats),
+        "encoding": packing.NUMBERS_ENCODING,
+        "frames": packing.pack_numbers(fidelity.repeats),
     }
 
 

@@ -13,6 +13,11 @@ _TIMING_NOTES = {
     "assumed": "timing: assumed; the stream stores none and a nominal frame rate was used",
 }
 
+FRAMES = ItemFate(item="frames", fate=Fate.KEPT, note="every one")
+SIZE = ItemFate(item="picture size", fate=Fate.KEPT)
+WHOLE = (FRAMES, SIZE)
+"""What re-encoding keeps as long as nothing is reduced."""
+
 
 def unchanged(source: SourceInfo) -> tuple[ItemFate, ...]:
     """The same bytes keep everything."""
@@ -37,7 +42,7 @@ def re_encode_video(source: SourceInfo, codec: str, pixel_format: str) -> tuple[
         ItemFate(
             item=f"video stream {video.index} ({video.codec})",
             fate=Fate.CONVERTED,
-            note=f"re-encoded as {codec}; all frames, full size",
+            note=f"re-encoded as {codec}",
         ),
         ItemFate(item="timestamps", fate=Fate.KEPT, note=_TIMING_NOTES.get(video.timing, "every frame's own")),
     ]

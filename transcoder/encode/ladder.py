@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import takewhile
+from itertools import groupby, takewhile
 
-from transcoder.encode import audio, fates, h264, hevc, levels, roi
+from transcoder.encode import audio, fates, h264, hevc, levels, reducing, roi
 from transcoder.encode.av1 import Av1
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.h264 import H264
@@ -47,7 +47,7 @@ FIRST_AIM = 0.996
 """First attempt at a byte target; two passes land within 4 %, and a second attempt at its own aim within 0.5 %."""
 
 
-_LOSSY = frozenset((RungName.RE_ENCODE, RungName.SPLIT))
+_LOSSY = frozenset((RungName.RE_ENCODE, RungName.SPLIT, RungName.REDUCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,14 @@ class Plan:
 
     @property
     def whole(self) -> tuple[Rung, ...]:
-        """The lossy rungs that put everything into one file."""
-        return tuple(rung for rung in self.rungs[len(self.gentle) :] if rung.name is not RungName.SPLIT)
+        """The lossy rungs that put everything into one file and give nothing up beside detail."""
+        return tuple(rung for rung in self.rungs if rung.name is RungName.RE_ENCODE)
+
+    @property
+    def lossy(self) -> tuple[tuple[RungName, tuple[Rung, ...]], ...]:
+        """The lossy rungs by name, in the profile's order."""
+        rest = groupby(self.rungs[len(self.gentle) :], key=lambda rung: rung.name)
+        return tuple((name, tuple(rungs)) for name, rungs in rest)
 
     @property
     def parts(self) -> Rung | None:
@@ -177,10 +183,13 @@ def _video_rungs(
             ),
             fates=fates.re_encode_video(source, codec, pixel_format),
         )  # fmt: skip
+        whole = replace(rung, fates=(*rung.fates, *fates.WHOLE))
         if not hopeless:
-            yield rung
-        if several and codec == codecs[0]:
-            yield replace(rung, name=RungName.SPLIT)
+            yield whole
+        if codec == codecs[0]:
+            if several:
+                yield replace(whole, name=RungName.SPLIT)
+            yield from reducing.rungs(source, profile, [] if hopeless else [rung])
     if not several:
         yield RungName.SPLIT, "the profile allows one part only"
 
@@ -250,8 +259,10 @@ def _still_rungs(
         yield Rung(
             name=RungName.LOSSLESS, encoder=encoder, extension=extension, fates=fates.still(source, lossless=True)
         )
-    for name in formats:
-        yield from _lossy_rungs(source, name, kinds)
+    lossy = [rung for name in formats for rung in _lossy_rungs(source, name, kinds)]
+    yield from lossy
+    # Of the preferred format the last, which has the fewest samples.
+    yield from reducing.rungs(source, profile, [rung for rung in lossy if rung.encoder == lossy[0].encoder][-1:])
     if RungName.SPLIT in profile.fallback and profile.max_parts > 1 and "png" in formats:
         yield Rung(name=RungName.SPLIT, encoder="png-tiles", extension="png")
     else:

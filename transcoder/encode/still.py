@@ -13,6 +13,7 @@ from PIL import Image
 
 from transcoder.encode import jpeg
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.reducing import Reduction, scaled_size
 from transcoder.errors import EncodeError
 from transcoder.media import stills
 from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate, Value
@@ -39,6 +40,11 @@ class LossyStill:
             self._decoded = stills.as_rgb(image)
         assert self._metadata is not None
         picture, notes = self._decoded
+        scale = Reduction.of(spec.rung.settings).scale
+        if scale is not None:
+            info = picture.info
+            picture = picture.resize(scaled_size(*picture.size, scale), Image.Resampling.LANCZOS)
+            picture.info = info
         quality, encoder = round(spec.knob_value), spec.rung.encoder
         self._job.tick("encode", quality, None)
         try:

@@ -143,6 +143,21 @@ def padded(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.vide
     return larger
 
 
+def resized(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.video.frame.VideoFrame:
+    """The frame in another size and the same format, by bicubic interpolation, as players do."""
+    if (frame.width, frame.height) == (width, height):
+        return frame
+    both = _LIMITED_RANGE  # one range for both ends: whichever it is, no sample may be moved
+    larger = frame.reformat(
+        width, height, src_color_range=both, dst_color_range=both, interpolation=_ACCURATE, threads=1
+    )
+    larger.pts = frame.pts
+    if frame.time_base is not None:
+        larger.time_base = frame.time_base
+    larger.color_range, larger.colorspace = frame.color_range, frame.colorspace
+    return larger
+
+
 def convert(
     frame: av.video.frame.VideoFrame, name: str, *, full_range: bool, colorspace: int | None = None
 ) -> av.video.frame.VideoFrame:

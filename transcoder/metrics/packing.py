@@ -49,6 +49,27 @@ def unpack(packed: str) -> list[float]:
     return [round(float(value) / _STEP, 4) for value in np.cumsum(np.frombuffer(raw, dtype="<i2").astype(np.int64))]
 
 
+NUMBERS_ENCODING = "base64(zlib(uint32 little-endian deltas))"
+
+
+def pack_numbers(numbers: Sequence[int]) -> str:
+    """Rising numbers, such as those of frames, in ``NUMBERS_ENCODING``."""
+    deltas = np.diff(np.asarray(numbers, dtype=np.int64), prepend=0)
+    return base64.b64encode(zlib.compress(deltas.astype("<u4").tobytes(), 9)).decode("ascii")
+
+
+def unpack_numbers(packed: str) -> list[int]:
+    """The numbers again.
+
+    :raises ValueError: where the text holds none.
+    """
+    try:
+        raw = zlib.decompress(base64.b64decode(packed, validate=True))
+    except zlib.error as error:
+        raise ValueError(f"not packed numbers: {error}") from None
+    return [int(value) for value in np.cumsum(np.frombuffer(raw, dtype="<u4").astype(np.int64))]
+
+
 def _pack(values: NDArray[np.float64]) -> str:
     steps = np.round(values * _STEP).astype(np.int64)
     deltas = np.diff(steps, prepend=0)

@@ -143,6 +143,8 @@ class Fidelity:
     max_time_error_s: Fraction
     parameters: Mapping[str, Value]
     regions: tuple[RegionScore, ...] = ()
+    repeats: Sequence[int] = ()
+    """Numbers of the frames that are not stored because they repeat the one before."""
 
     @property
     def worst(self) -> dict[str, float]:
