@@ -130,9 +130,7 @@ def _video_rungs(
 
     payload = video.payload_bytes + sum(track.payload_bytes for track in source.audio)
     holders = [name for name in profile.video.containers if _fits(source, name)]
-    if source.clip is not None:
-        yield RungName.REWRAP, "a copy of packets could begin and end at key frames only, not at the frames asked for"
-    elif stream_fault:
+    if stream_fault:
         yield RungName.REWRAP, stream_fault
     elif video.timing != "container":
         yield RungName.REWRAP, "the source stores no presentation timestamps to copy"
