@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transcoder import search
 from transcoder.encode.ladder import Plan
-from transcoder.model import Attempt, Choice, RungName, SourceInfo, exact_clock
+from transcoder.model import Attempt, Choice, RungName, SourceInfo
 from transcoder.profile import Profile
 
 
@@ -105,7 +105,9 @@ def _commands(
     shipped = profile.name.split("-cap")[0].split("-parts")[0]
     start = f"transcoder apply {shlex.quote(source.name)} --profile {shipped}"
     if source.clip is not None:
-        start += f" --from {exact_clock(source.clip.from_s)} --to {exact_clock(source.clip.to_s)}"
+        # Rounded so that the very same frames are taken: what is on display at the first, what begins before the last.
+        from_us, to_us = math.ceil(source.clip.from_s * 1_000_000), math.floor(source.clip.to_s * 1_000_000)
+        start += f" --from {from_us / 1e6:.6f} --to {to_us / 1e6:.6f}"
     capped = f"{start} --cap {profile.cap_bytes}" if "-cap" in profile.name else start
     commands = []
     if parts is not None and parts > 1:
