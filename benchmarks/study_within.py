@@ -64,7 +64,7 @@ def run_clip(clip: Path, cap: int) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows as Markdown."""
-    lines = ["| clip | usual | deadline | preset | expected | took | in time | foretold | worst 1 %: usual | in haste |",
+    lines = ["| clip | usual | deadline | preset | expected | took | in time | foretold | worst 1 %: usual | haste |",
              "|---|---:|---:|---|---:|---:|---|---|---:|---:|"]  # fmt: skip
     for row in rows:
         p1 = [f"{value:.4f}" if value is not None else "–" for value in (row["usual_p1"], row["p1"])]
