@@ -33,14 +33,14 @@ if TYPE_CHECKING:
         TranscodeError,
         UsageError,
     )
-    from transcoder.forecast import Forecast
     from transcoder.joining import Joined
     from transcoder.model import CaseFields, DeliveredFile, Delivery, Fidelity, Override, Progress, Verdict
+    from transcoder.outlook import Forecast
     from transcoder.profile import Profile
 
 _HOMES = {
     "transcoder.app": ("join", "plan", "transcode", "verify"),
-    "transcoder.forecast": ("Forecast",),
+    "transcoder.outlook": ("Forecast",),
     "transcoder.joining": ("Joined",),
     "transcoder.certificate.verify": ("Verification",),
     "transcoder.errors": (
