@@ -8,7 +8,6 @@ into the statement here.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,6 @@ from transcoder.storage import local
 from transcoder.version import __version__
 
 ROLES = frozenset(("media", "still", "part", "overview", "tile", "crop", "evidence"))
-_CLIP = re.compile(r"_clip-[0-9.:]+-[0-9.:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,12 @@ class Packet:
     files: Mapping[str, Path]
     described: Sequence[DeliveredFile]
     statement: Mapping[str, object]
+
+
+def prepare() -> None:
+    """Load what the end of a job needs, at a time when nobody waits for it."""
+    html.prepare()
+    statements.prepare()
 
 
 def certify(
@@ -85,18 +89,6 @@ def certify(
     described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
     files = {item.name: item.path for item in made.files}
     return Packet({**files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
-
-
-def confirm_stem(stem: str, expected: str, *, clipped: bool) -> str:
-    """The stem that the child names its files with, where it is what it must be.
-
-    :param expected: the stem of a delivery of the whole.
-    :raises SandboxError: where it is not.
-    """
-    rest = stem.removeprefix(expected)
-    if not stem.startswith(expected) or not (_CLIP.fullmatch(rest) if clipped else rest == ""):
-        raise _foreign("a delivery of another name")
-    return stem
 
 
 def confirm_file(item: MadeFile, made: Made, folder: Path, cap_bytes: int) -> DeliveredFile:

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transcoder.errors import CapUnreachable, FloorUnreachable, NoAcceptableEncoding
 from transcoder.made import Made, Order
 from transcoder.model import Delivery, Progress, SourceInfo, Verdict
-from transcoder.naming import delivery_stem, safe_stem
-from transcoder.packet import Packet, certify, confirm_stem
+from transcoder.naming import confirm_stem, delivery_stem, safe_stem
 from transcoder.parts import volumes
 from transcoder.parts.volumes import Volume
 from transcoder.request import Request, Services
@@ -24,6 +23,9 @@ from transcoder.sandbox import parent
 from transcoder.sandbox.parent import Task
 from transcoder.storage import local
 from transcoder.storage.base import Admitted
+
+if TYPE_CHECKING:
+    from transcoder.packet import Packet
 
 Tick = Callable[[str, int, int | None], None]
 MAKE: Task[Made] = Task("transcoder.making:make", Made, ("transcoder.making",))
@@ -40,6 +42,9 @@ def transcode(request: Request, services: Services) -> Delivery:
     started = time.monotonic()
     tick = _ticker(request)
     with parent.worker(MAKE, services.sandbox) as worker:
+        from transcoder import packet as packets  # while the child loads its own
+
+        packets.prepare()
         admitted = local.admit(request.source, tick)
         master = SourceInfo(path=request.source, bytes=admitted.bytes, sha256=admitted.sha256, container="")
         expected = delivery_stem(master, request.profile)
@@ -65,7 +70,7 @@ def transcode(request: Request, services: Services) -> Delivery:
             confirm_stem(made.stem, expected, clipped=request.clip is not None)
             original = _volumes(request, master, made, work, tick)
             local.confirm_unchanged(admitted, tick)
-            packet = certify(made, original, answer.layers, master, request, services, work)
+            packet = packets.certify(made, original, answer.layers, master, request, services, work)
             published = services.store.publish(packet.files)
 
     return _result(made, request, admitted, packet, published, time.monotonic() - started)

@@ -242,6 +242,13 @@ def parse(content: bytes) -> dict[str, Any]:
     return valid
 
 
+def prepare() -> None:
+    """Load what ``parse`` needs."""
+    import jsonschema
+
+    jsonschema.Draft202012Validator(schema())
+
+
 def schema() -> dict[str, Any]:
     """The published JSON Schema (2020-12)."""
     text = (resources.folder("docs") / SCHEMA_NAME).read_text(encoding="utf-8")

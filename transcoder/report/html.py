@@ -200,6 +200,11 @@ def _page(
     )
 
 
+def prepare() -> None:
+    """Load the template, so that the first page takes no longer than the others."""
+    _template()
+
+
 @lru_cache(maxsize=1)
 def _template() -> jinja2.Template:
     import jinja2
