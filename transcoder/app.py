@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from transcoder import joining, pipeline
 from transcoder import profile as profiles
 from transcoder.certificate import keys
 from transcoder.certificate import verify as verification
 from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import Outcome, Step, Verification
 from transcoder.errors import CertificateError, UsageError
-from transcoder.media.probe import probe as probe_media
 from transcoder.model import (
     CaseFields,
     Delivery,
@@ -31,13 +28,15 @@ from transcoder.model import (
 )
 from transcoder.naming import safe_stem
 from transcoder.profile import Profile
-from transcoder.report import html
 from transcoder.request import Request, Services
+from transcoder.sandbox import parent
+from transcoder.sandbox.parent import Task
 from transcoder.settings import Settings
 from transcoder.storage import local
 
 if TYPE_CHECKING:
-    from transcoder.forecast import Forecast
+    from transcoder import joining
+    from transcoder.outlook import Forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,14 @@ def services(out: Path, settings: Settings | None = None) -> Services:
 
     :raises CertificateError: where the signing key cannot be used.
     """
-    pair, _ = _load(settings or Settings.from_environment())
+    settings = settings or Settings.from_environment()
+    pair, _ = _load(settings)
     return Services(
         store=local.LocalStore(out),
         signer=PemSigner(pair),
         anchors=pair.chain or (pair.certificate,),
         now=lambda: datetime.now(UTC),
+        sandbox=settings.sandbox,
     )
 
 
@@ -135,6 +136,8 @@ def transcode(
     :raises InputError: where the source is not usable.
     :raises TranscodeError: any other failure; nothing is left behind.
     """
+    from transcoder import pipeline
+
     loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
     if cap_bytes is not None:
         loaded = loaded.with_cap(cap_bytes)
@@ -170,15 +173,19 @@ def verify(
     :raises CertificateError: where ``ca`` cannot be read.
     """
 
-    from transcoder.certificate.remeasure import remeasure  # brings the compiler: only where something is measured
+    from transcoder import tasks
+
+    settings = settings or Settings.from_environment()
 
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total))
 
     def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
-        return remeasure(parsed, master, folder, tick)
+        arguments = {"parsed": parsed, "source": master, "folder": folder}
+        steps = _in_child(tasks.REMEASURE, arguments, settings, master, _files_of(parsed, folder), tick)
+        return list(steps)
 
-    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings.from_environment())
+    anchors = _anchors(Path(ca) if ca is not None else None, settings)
     return [
         verification.verify(
             certificate,
@@ -197,12 +204,13 @@ def plan(
     cap_bytes: int | None = None,
     max_parts: int | None = None,
     progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
 ) -> Forecast:
     """Predict what ``transcode`` would deliver, from short samples of the source; nothing is written.
 
     :raises InputError: where the source is not usable.
     """
-    from transcoder.forecast import forecast
+    from transcoder import tasks
 
     loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
     loaded = loaded.with_cap(cap_bytes) if cap_bytes is not None else loaded
@@ -211,9 +219,9 @@ def plan(
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(source), phase=phase, done=done, total=total, unit="samples"))
 
-    with tempfile.TemporaryDirectory(prefix="transcoder-") as folder:
-        # The whole is not hashed: a forecast must not take longer than reading what it needs.
-        return forecast(probe_media(Path(source), sha256=""), loaded, Path(folder), tick)
+    local.confirm_readable(Path(source))
+    arguments = {"path": Path(source), "profile": loaded}
+    return _in_child(tasks.PLAN, arguments, settings or Settings.from_environment(), Path(source), (), tick)
 
 
 def join(
@@ -238,10 +246,14 @@ def join(
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total, unit="bytes"))
 
-    target = Path(out)
-    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings.from_environment())
+    from transcoder import joining
+
+    target, settings = Path(out), settings or Settings.from_environment()
+    anchors = _anchors(Path(ca) if ca is not None else None, settings)
     store = local.LocalStore(target.absolute().parent)
-    return joining.join(Path(path), target, original=original, anchors=anchors, store=store, tick=tick)
+    return joining.join(
+        Path(path), target, original=original, anchors=anchors, store=store, policy=settings.sandbox, tick=tick
+    )
 
 
 def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
@@ -256,13 +268,46 @@ def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
     ]
 
 
-def inspect(path: Path | str) -> SourceInfo:
+def inspect(path: Path | str, *, settings: Settings | None = None) -> SourceInfo:
     """Describe a source: hash, container, streams, timing, or the picture's properties.
 
     :raises InputError: where it is not media.
     """
+    from transcoder import tasks
+
     admitted = local.admit(Path(path))
-    return probe_media(Path(path), sha256=admitted.sha256)
+    arguments = {"path": Path(path), "sha256": admitted.sha256}
+    found = _in_child(tasks.INSPECT, arguments, settings or Settings.from_environment(), Path(path), (), _no_tick)
+    return replace(found, path=Path(path), bytes=admitted.bytes, sha256=admitted.sha256)
+
+
+R = TypeVar("R")
+
+
+def _in_child(
+    task: Task[R], arguments: Mapping[str, Any], settings: Settings, source: Path, files: Sequence[Path],
+    tick: Callable[[str, int, int | None], None],
+) -> R:  # fmt: skip
+    """Do a task that leaves no files behind.
+
+    :param files: what it may read beside the source.
+    """
+    with tempfile.TemporaryDirectory(prefix="transcoder-") as folder:
+        answer = parent.run(
+            task, arguments, policy=settings.sandbox, name=source.name, read=[source, *files], work=Path(folder),
+            tick=tick, source_bytes=source.stat().st_size,
+        )  # fmt: skip
+    return answer.value
+
+
+def _files_of(parsed: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The files of a delivery; none that lie elsewhere."""
+    names = [item["name"] for item in parsed["predicate"]["files"]]
+    return [folder / name for name in names if Path(name).name == name]
+
+
+def _no_tick(_phase: str, _done: int, _total: int | None) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +325,7 @@ def inspect_regions(
     out: Path | str,
     regions: Path | str | None = None,
     progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
 ) -> Inspection:
     """Find the regions of a source and write them as JSON and as a contact sheet.
 
@@ -288,24 +334,30 @@ def inspect_regions(
     :raises InputError: where the source is not usable.
     :raises StorageError: where a file of that name exists or cannot be written.
     """
-    from transcoder.regions import drawn
-    from transcoder.scouting import scout
+    from transcoder import tasks
 
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total))
 
-    source = inspect(path)
-    stem = safe_stem(source)
+    source, settings = Path(path), settings or Settings.from_environment()
+    admitted = local.admit(source)
+    stem = safe_stem(SourceInfo(path=source, bytes=admitted.bytes, sha256=admitted.sha256, container=""))
     names = {"document": f"{stem}.regions.json", "sheet": f"{stem}.regions.jpg"}
     store = local.LocalStore(Path(out))
     store.reserve(list(names.values()))
-    result = scout(source, drawn.load(Path(regions), source) if regions is not None else (), tick)
+    marked = Path(regions) if regions is not None else None
     with store.workspace() as work:
-        (work / "document").write_text(json.dumps(result.document, indent=1, ensure_ascii=False), encoding="utf-8")
-        (work / "sheet").write_bytes(result.sheet)
+        made = work / "made"
+        made.mkdir()
+        answer = parent.run(
+            tasks.SCOUT, {"path": source, "sha256": admitted.sha256, "regions": marked}, policy=settings.sandbox,
+            name=source.name, read=[source, *([marked] if marked else [])], work=made, tick=tick,
+            source_bytes=admitted.bytes,
+        )  # fmt: skip
+        sheet, document = (local.confirm_own(made / name, made) for name in (tasks.SHEET, tasks.DOCUMENT))
         # The JSON is the commit mark: where it is, the sheet is too.
-        written = store.publish({names["sheet"]: work / "sheet", names["document"]: work / "document"})
-    return Inspection(result.found, written[names["document"]], written[names["sheet"]])
+        written = store.publish({names["sheet"]: sheet, names["document"]: document})
+    return Inspection(answer.value, written[names["document"]], written[names["sheet"]])
 
 
 def render_report(
@@ -322,6 +374,10 @@ def render_report(
     :raises CertificateError: where the certificate does not verify, or ``source`` is not its master.
     :raises StorageError: where ``out`` exists or cannot be written.
     """
+    from transcoder import tasks
+    from transcoder.report import html
+
+    settings = settings or Settings.from_environment()
     result = verify(path, ca=ca, settings=settings)[0]
     failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
     if failed is not None or result.statement is None or result.signature is None:
@@ -329,14 +385,16 @@ def render_report(
             f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
             where=result.certificate.name,
         )
-    measured = None
+    shown = html.Illustrations()
     if source is not None:
-        from transcoder.certificate.remeasure import measured_again
-
-        measured = measured_again(result.statement, Path(source), result.certificate.parent)
+        verification.confirm_master(result.statement, Path(source))
+        folder = result.certificate.parent
+        arguments = {"parsed": result.statement, "source": Path(source), "folder": folder}
+        files = _files_of(result.statement, folder)
+        shown = _in_child(tasks.ILLUSTRATE, arguments, settings, Path(source), files, _no_tick)
     kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
     target = Path(out)
-    page = html.render(
+    page = html.page(
         result.statement,
         html.SignedBy(result.signature.subject, result.signature.self_issued),
         names={
@@ -344,9 +402,7 @@ def render_report(
             "signature": f"{result.certificate.name}.p7s",
             "report": target.name,
         },
-        before=measured.before if measured else None,
-        after=measured.after if measured else None,
-        views=measured.views if measured else (),
+        shown=shown,
         max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
     )
     store = local.LocalStore(target.absolute().parent)

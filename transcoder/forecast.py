@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from transcoder.media.containers import open_input
 from transcoder.media.index import window
 from transcoder.media.probe import probe
 from transcoder.model import Rung, RungName, SourceInfo, Verdict
+from transcoder.outlook import Forecast
 from transcoder.profile import Profile
 from transcoder.search.splitting import EXPONENT, RATIO_AIM
 from transcoder.studio import Studio
@@ -43,37 +44,6 @@ _PART_BYTES = 2000
 """A part's index and tags."""
 _MONTAGE = 3
 """Crops a side of the montage that stands for a picture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What is to be expected."""
-
-    verdict: Verdict
-    rung: str
-    parts: int
-    bytes: int
-    """Of all media files together."""
-    p1: Mapping[str, float] = field(default_factory=dict)
-    """Worst 1 % of SSIM by region class; empty where no sample changes."""
-    seconds: float
-    """Of the whole job, on this machine."""
-    taken_s: float
-    """By the forecast itself."""
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        """The object that ``transcoder plan --json`` prints."""
-        return {
-            "verdict": str(self.verdict),
-            "rung": self.rung,
-            "parts": self.parts,
-            "bytes": self.bytes,
-            "p1": {name: round(value, 4) for name, value in self.p1.items()},
-            "seconds": round(self.seconds, 1),
-            "taken_s": round(self.taken_s, 1),
-            "notes": list(self.notes),
-        }
 
 
 def forecast(source: SourceInfo, profile: Profile, workdir: Path, tick: Tick) -> Forecast:
@@ -256,19 +226,3 @@ def _montage(image: Image.Image) -> tuple[Image.Image, float]:
             top = (image.height - height) * row // (_MONTAGE - 1)
             sheet.paste(image.crop((left, top, left + width, top + height)), (width * column, height * row))
     return sheet, sheet.width * sheet.height / (image.width * image.height)
-
-
-def describe(result: Forecast, floors: Mapping[str, float]) -> Sequence[str]:
-    """The forecast in lines for people."""
-    minutes, seconds = divmod(round(result.seconds), 60)
-    lines = []
-    if result.verdict is Verdict.REFUSED:
-        lines.append("would be refused" + (f": {result.notes[0]}" if result.notes else ""))
-    else:
-        files = f"{result.parts} parts" if result.parts > 1 else "one file"
-        lines.append(f"would be delivered as {result.rung}, {files}, about {result.bytes:,} bytes")
-    for name, value in result.p1.items():
-        if name in floors:
-            lines.append(f"  {name}: worst 1 % about {value:.3f}, floor {floors[name]:.2f}")
-    lines.append(f"  it would take about {minutes} min {seconds} s; this forecast took {result.taken_s:.1f} s")
-    return lines

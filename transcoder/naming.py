@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from transcoder.errors import SandboxError
 from transcoder.model import Choice, SourceInfo, exact_clock
 from transcoder.profile import Profile
+
+_CLIP = re.compile(r"_clip-[0-9.]+-[0-9.]+")
 
 
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
@@ -16,6 +19,22 @@ def delivery_stem(source: SourceInfo, profile: Profile) -> str:
         span = f"{exact_clock(source.clip.from_s)}-{exact_clock(source.clip.to_s)}"
         part = f"_clip-{span.replace(':', '.')}"
     return f"{safe_name(source)}_{profile.name}_{source.sha256[:8]}{part}"
+
+
+def confirm_stem(stem: str, expected: str, *, clipped: bool) -> str:
+    """The stem that the child names its files with, where it is what it must be.
+
+    :param expected: the stem of a delivery of the whole.
+    :raises SandboxError: where it is not.
+    """
+    rest = stem.removeprefix(expected)
+    if not stem.startswith(expected) or not (_CLIP.fullmatch(rest) if clipped else rest == ""):
+        raise SandboxError(
+            "the child process made a delivery of another name; nothing was delivered",
+            hint="the file may be hostile: do not open it elsewhere without care",
+            code="sandbox-protocol",
+        )
+    return stem
 
 
 def safe_stem(source: SourceInfo) -> str:

@@ -63,7 +63,7 @@ def _step(number: int, title: str, outcome: Outcome, detail: str) -> Step:
     return Step(number=number, title=title, outcome=outcome, detail=detail)
 
 
-def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measure.Measurement | None:
+def measured_again(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) -> measure.Measurement | None:
     """A measurement with its pictures, made again; None where there is nothing to compare.
 
     :raises CertificateError: where ``source`` is not the certificate's master.
@@ -74,7 +74,7 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
         return None
     info = _master(source, predicate)
     with _outputs(parsed, folder) as outputs:
-        return _measure(info, outputs, lambda *_: None, recorded_regions(predicate))
+        return _measure(info, outputs, tick, recorded_regions(predicate))
 
 
 def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:

@@ -13,18 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
 from transcoder import resources
-from transcoder.certificate import regions, sets
+from transcoder.certificate import sets
 from transcoder.certificate.base import SignerIdentity
 from transcoder.encode.reducing import Reduction
 from transcoder.errors import CertificateError
-from transcoder.media.index import frames_digest
 from transcoder.metrics import packing
-from transcoder.metrics.checks import Checked
 from transcoder.model import (
     NO_REGIONS,
     Attempt,
@@ -47,6 +45,9 @@ from transcoder.model import (
 from transcoder.parts.volumes import Volume
 from transcoder.profile import Profile
 from transcoder.version import __version__
+
+if TYPE_CHECKING:  # a statement is read, signed and verified without what measured for it
+    from transcoder.metrics.checks import Checked
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:transcoder:fidelity:1"
@@ -71,6 +72,12 @@ _LIBRARIES = (
 )
 
 
+def _unchecked() -> Checked:
+    from transcoder.metrics.checks import Checked
+
+    return Checked()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementInput:
     """Everything a statement is built from."""
@@ -89,7 +96,7 @@ class StatementInput:
     fates: Sequence[ItemFate]
     refusal: Mapping[str, object] | None = None
     regions: RegionSet = NO_REGIONS
-    checked: Checked = field(default_factory=Checked)
+    checked: Checked = field(default_factory=_unchecked)
     clip: Clip | None = None
     haste: Mapping[str, object] | None = None
     """What a deadline made of the encoder's effort."""
@@ -103,32 +110,25 @@ class StatementInput:
 
 def build(facts: StatementInput) -> dict[str, object]:
     """The statement as plain JSON values."""
+    from transcoder.certificate import regions
+
     require_aware(facts.issued_at)
     source, profile = facts.source, facts.profile
-    subjects: list[dict[str, object]] = [
-        {"name": item.path.name, "digest": {"sha256": item.sha256}} for item in facts.subjects
-    ] or [{"name": source.name, "digest": {"sha256": source.sha256}}]
     return {
         "_type": STATEMENT_TYPE,
-        "subject": subjects,
+        "subject": list_subjects(facts.subjects, source.name, source.sha256),
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "verdict": str(facts.verdict),
-            "issued_at": facts.issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "issued_at": moment(facts.issued_at),
             "tool": tool(),
-            "signer": {
-                "subject": facts.signer.subject,
-                "certificate_sha256": facts.signer.certificate_sha256,
-                "self_issued": facts.signer.self_issued,
-            },
+            "signer": describe_signer(facts.signer),
             "case": facts.case.to_dict(),
             "source": describe_source(source),
             "edit": sets.edit(facts.clip),
             "haste": dict(facts.haste) if facts.haste is not None else None,
-            "profile": _profile(profile),
-            "files": [
-                {"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in facts.subjects
-            ],
+            "profile": describe_profile(profile),
+            "files": list_files(facts.subjects),
             "delivery": _delivery(facts.choice, profile),
             "parts": sets.parts(facts.choice, facts.subjects),
             "pieces": sets.pieces(facts.choice, facts.subjects),
@@ -139,9 +139,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
             "fates": [{"item": f.item, "fate": str(f.fate), "note": f.note} for f in facts.fates],
-            "override": (
-                {"operator": facts.override.operator, "reason": facts.override.reason} if facts.override else None
-            ),
+            "override": describe_override(facts.override),
             "refusal": dict(facts.refusal) if facts.refusal is not None else None,
             "regions": regions.describe(
                 facts.regions,
@@ -150,13 +148,46 @@ def build(facts: StatementInput) -> dict[str, object]:
                 source.video.time_base if source.video else Fraction(1),
                 profile.payload_cap_bytes,
             ),
-            "notice": (
-                f"Not for forensic analysis: analyse the master {source.name}, sha256 {source.sha256}."
-                if facts.verdict is not Verdict.IDENTICAL
-                else f"These are the bytes of the source {source.name}, sha256 {source.sha256}."
-            ),
+            "notice": notice(facts.verdict, source.name, source.sha256),
         },
     }
+
+
+def list_subjects(files: Sequence[DeliveredFile], source_name: str, source_sha256: str) -> list[dict[str, object]]:
+    """What a statement is about: the files, or of a refusal the source."""
+    described: list[dict[str, object]] = [{"name": item.path.name, "digest": {"sha256": item.sha256}} for item in files]
+    return described or [{"name": source_name, "digest": {"sha256": source_sha256}}]
+
+
+def list_files(files: Sequence[DeliveredFile]) -> list[dict[str, object]]:
+    """The certificate's ``files``."""
+    return [{"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in files]
+
+
+def moment(at: datetime) -> str:
+    """A time as certificates write it."""
+    return require_aware(at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def describe_signer(signer: SignerIdentity) -> dict[str, object]:
+    """The certificate's ``signer`` object."""
+    return {
+        "subject": signer.subject,
+        "certificate_sha256": signer.certificate_sha256,
+        "self_issued": signer.self_issued,
+    }
+
+
+def describe_override(override: Override | None) -> dict[str, object] | None:
+    """The certificate's ``override`` object."""
+    return {"operator": override.operator, "reason": override.reason} if override else None
+
+
+def notice(verdict: Verdict, name: str, sha256: str) -> str:
+    """What nobody may overlook."""
+    if verdict is Verdict.IDENTICAL:
+        return f"These are the bytes of the source {name}, sha256 {sha256}."
+    return f"Not for forensic analysis: analyse the master {name}, sha256 {sha256}."
 
 
 def tool() -> dict[str, object]:
@@ -214,6 +245,13 @@ def parse(content: bytes) -> dict[str, Any]:
         raise CertificateError(f"breaks its schema: {error.message[:160]}", where=where, code="statement-invalid")
     valid: dict[str, Any] = statement
     return valid
+
+
+def prepare() -> None:
+    """Load what ``parse`` needs."""
+    import jsonschema
+
+    jsonschema.Draft202012Validator(schema())
 
 
 def schema() -> dict[str, Any]:
@@ -306,7 +344,8 @@ def _metadata(tags: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _profile(profile: Profile) -> dict[str, object]:
+def describe_profile(profile: Profile) -> dict[str, object]:
+    """The certificate's ``profile`` object."""
     return {
         "name": profile.name,
         "version": profile.version,
@@ -340,6 +379,8 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
 def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:
     if video is None or choice.best is None:
         return None
+    from transcoder.media.index import frames_digest
+
     _, encoded = choice.best
     return {
         "basis": video.timing,

@@ -194,7 +194,7 @@ def plan(
     """Predict rung, parts, size, fidelity and time from short samples, without encoding all of it."""
     from transcoder.app import plan as run
     from transcoder.cli import render
-    from transcoder.forecast import describe
+    from transcoder.outlook import describe
     from transcoder.profile import load
 
     loaded = load(profile)
