@@ -65,6 +65,7 @@ def test_a_certificate_that_lists_other_repeats_fails(tmp_path: Path, monkeypatc
         made["predicate"]["timing"]["repeats"]["frames"] = packing.pack_numbers([1, 3])  # type: ignore[index]
         return made
 
+    monkeypatch.setenv("TRANSCODER_SANDBOX", "off")
     monkeypatch.setattr(statements, "build", forged)
     transcode(source, profile=mine, out=tmp_path / "out")
     (result,) = verify(tmp_path / "out", source=source)

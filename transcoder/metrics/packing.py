@@ -8,7 +8,7 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # reading is done where nothing is measured, and needs no numpy
@@ -50,18 +50,7 @@ def unpack(packed: str) -> list[float]:
 
     :raises ValueError: where the text is not one.
     """
-    try:
-        inflater = zlib.decompressobj()
-        raw = inflater.decompress(base64.b64decode(packed, validate=True), _MAX_UNPACKED)
-    except zlib.error as error:
-        raise ValueError(f"not a packed series: {error}") from None
-    if not inflater.eof:
-        raise ValueError("not a packed series: cut short, or larger than any")
-    deltas = array("h")
-    deltas.frombytes(raw)
-    if sys.byteorder == "big":
-        deltas.byteswap()
-    return [round(value / _STEP, 4) for value in accumulate(deltas)]
+    return [round(value / _STEP, 4) for value in accumulate(_inflated(packed, "h"))]
 
 
 NUMBERS_ENCODING = "base64(zlib(uint32 little-endian deltas))"
@@ -69,8 +58,10 @@ NUMBERS_ENCODING = "base64(zlib(uint32 little-endian deltas))"
 
 def pack_numbers(numbers: Sequence[int]) -> str:
     """Rising numbers, such as those of frames, in ``NUMBERS_ENCODING``."""
-    deltas = np.diff(np.asarray(numbers, dtype=np.int64), prepend=0)
-    return base64.b64encode(zlib.compress(deltas.astype("<u4").tobytes(), 9)).decode("ascii")
+    deltas = array("I", (after - before for before, after in pairwise((0, *numbers))))
+    if sys.byteorder == "big":
+        deltas.byteswap()
+    return base64.b64encode(zlib.compress(deltas.tobytes(), 9)).decode("ascii")
 
 
 def unpack_numbers(packed: str) -> list[int]:
@@ -78,11 +69,22 @@ def unpack_numbers(packed: str) -> list[int]:
 
     :raises ValueError: where the text holds none.
     """
+    return list(accumulate(_inflated(packed, "I")))
+
+
+def _inflated(packed: str, kind: str) -> array[int]:
     try:
-        raw = zlib.decompress(base64.b64decode(packed, validate=True))
+        inflater = zlib.decompressobj()
+        raw = inflater.decompress(base64.b64decode(packed, validate=True), _MAX_UNPACKED)
     except zlib.error as error:
-        raise ValueError(f"not packed numbers: {error}") from None
-    return [int(value) for value in np.cumsum(np.frombuffer(raw, dtype="<u4").astype(np.int64))]
+        raise ValueError(f"not a packed series: {error}") from None
+    if not inflater.eof:
+        raise ValueError("not a packed series: cut short, or larger than any")
+    numbers = array(kind)
+    numbers.frombytes(raw)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def _pack(values: NDArray[np.float64]) -> str:
