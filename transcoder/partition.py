@@ -98,6 +98,7 @@ class _Partition:
         self._cap = self._job.cap_bytes - LABEL_BYTES
         self._sound = Sound(None)
         self._joined, self._lock = Joined(), Lock()
+        self._first_pass = Lock()  # parts made side by side take turns: one looks ahead while the other encodes
         self._progress = _Progress(self._job.tick, track.frames)
         self._encodes = 0
 
@@ -159,7 +160,8 @@ class _Partition:
             unrest[(moments > first) & (moments <= last)] += _UNREST[region.kind]
             unrest[np.abs(moments - region.key.pts) <= ticks] += _KEY_UNREST * _UNREST[region.kind]
         unrest[[number for number, cost in enumerate(self._frame_costs) if cost.key and number]] = _SCENE_CUT
-        rate = self._track.average_rate or Fraction(25)
+        # Counted, not as declared: a transport stream of 30 frames a second may claim 120.
+        rate = len(moments) / max(self._track.duration_s, SHORTEST_S)
         return Footage(self._costs, unrest.tolist(), max(1, math.ceil(SHORTEST_S * rate)))
 
     def _allowance(self) -> float:
@@ -210,7 +212,7 @@ class _Partition:
         cap = int(target_bytes) if target_bytes is not None else self._cap
         job = replace(
             self._job, source=source, cap_bytes=self._cap, workdir=folder, tick=self._progress.of(first, len(frames)),
-            sound=self._sound_of(source, frames),
+            sound=self._sound_of(source, frames), first_pass=self._first_pass,
         )  # fmt: skip
         part = Studio(job)
         rung = self._rung_for(source, cap)

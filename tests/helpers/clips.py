@@ -39,12 +39,16 @@ def write_clip(
     container: str | None = None,
     bit_rate: int = 400_000,
     shows: Sequence[int] | None = None,
+    restless: bool = False,
+    audio_from_s: Fraction | int = 0,
 ) -> Path:
     """Write a clip of a moving object.
 
     :param shows: which step of the movement each frame shows; every one the next where None.
     :param pts: timestamps of the frames in ``time_base``; consecutive where None.
     :param audio: encoder of a tone beside the picture.
+    :param restless: every frame has its own noise, which no encoder gets for little.
+    :param audio_from_s: when the tone begins.
     """
     base = time_base or 1 / Fraction(rate)
     stamps = list(pts) if pts is not None else list(range(frames))
@@ -69,7 +73,8 @@ def write_clip(
             stream.set_display_rotation(rotation)
         sound = _add_sound(output, audio) if audio else None
         for number, stamp in enumerate(stamps):
-            frame = _frame(size, pixel_format, number if shows is None else shows[number])
+            step = number if shows is None else shows[number]
+            frame = _frame(size, pixel_format, step, seed=3 + step if restless else 3)
             frame.pts, frame.time_base = stamp, base
             if color_range is not None:
                 frame.color_range = color_range
@@ -77,12 +82,12 @@ def write_clip(
         output.mux(stream.encode(None))
         if sound is not None:
             seconds = float((stamps[-1] - stamps[0]) * base + 1 / Fraction(rate))
-            _write_tone(output, sound, seconds)
+            _write_tone(output, sound, seconds, first=int(audio_from_s * 16000))
     return path
 
 
-def _frame(size: tuple[int, int], pixel_format: str, number: int) -> av.VideoFrame:
-    grey = pictures.luma(*size, seed=3, shift=4 * number)
+def _frame(size: tuple[int, int], pixel_format: str, number: int, seed: int) -> av.VideoFrame:
+    grey = pictures.luma(*size, seed=seed, shift=4 * number)
     frame = av.VideoFrame.from_ndarray(grey, format="gray")
     return frame.reformat(format=pixel_format, threads=1)
 
@@ -94,14 +99,16 @@ def _add_sound(output: av.container.OutputContainer, codec: str) -> av.audio.str
     return stream
 
 
-def _write_tone(output: av.container.OutputContainer, stream: av.audio.stream.AudioStream, seconds: float) -> None:
+def _write_tone(
+    output: av.container.OutputContainer, stream: av.audio.stream.AudioStream, seconds: float, first: int
+) -> None:
     context = stream.codec_context
     samples = (np.sin(np.arange(int(16000 * seconds)) * 2 * np.pi * 440 / 16000) * 8000).astype(np.int16)
     step = 1024
     resampler = av.AudioResampler(format=context.format.name, layout="mono", rate=16000, frame_size=step)
-    for first in range(0, len(samples), step):
-        frame = av.AudioFrame.from_ndarray(samples[None, first : first + step], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 16000, first, Fraction(1, 16000)
+    for at in range(0, len(samples), step):
+        frame = av.AudioFrame.from_ndarray(samples[None, at : at + step], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 16000, first + at, Fraction(1, 16000)
         for piece in resampler.resample(frame):
             output.mux(stream.encode(piece))
     for piece in resampler.resample(None):

@@ -99,3 +99,23 @@ def test_what_make_raises_comes_out() -> None:
         assert "part from" in str(error)
     else:
         raise AssertionError("the error was swallowed")
+
+
+def test_what_a_part_holds_too_much_goes_to_the_next_one() -> None:
+    """Eight scenes, each second one harder: where a hard one begins a part misses, and must not become two halves."""
+    hardness = [1.0 if (frame // 90) % 2 == 0 else 1.4 for frame in range(720)]
+    make, made = maker([1.0] * 720, 40.0, hardness)
+    result = split(Footage([1.0] * 720, [0.5] * 720, 1), make, allowance=38.0, max_parts=1000, workers=1)
+    assert result.ok
+    assert len(result.parts) <= 1.25 * sum(hardness) / 40
+    assert len(made) <= 1.35 * len(result.parts)
+
+
+@settings(deadline=None)
+@given(count=st.integers(200, 600), holds=st.floats(8, 20), workers=st.integers(1, 4))
+def test_several_stretches_make_the_whole(count: int, holds: float, workers: int) -> None:
+    make, _ = maker([1.0] * count, holds, [1.0] * count)
+    footage = Footage([1.0] * count, [0.5] * count, 1)
+    result = split(footage, make, allowance=holds * 1.3, max_parts=1000, workers=workers)
+    assert [frame for frames, _ in result.parts for frame in frames] == list(range(count))
+    assert result.estimate == len(result.parts)

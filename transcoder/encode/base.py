@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +38,8 @@ class EncodeJob:
     """Where the evidence is; encoders that can spend bits by place do."""
     sound: Sound | None = None
     """Audio that is ready to be copied; None where the encoder is to prepare its own."""
+    first_pass: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while a first pass runs: it looks so far ahead that it takes four times the memory of the second."""
 
 
 class Encoder(Protocol):

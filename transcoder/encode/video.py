@@ -99,7 +99,8 @@ class VideoReEncode:
             return self._made[bitrate]
         with library_errors("encoding", self._job.source.path):
             if self._codec.two_pass and self._stale(bitrate):
-                analysis, video_bytes, _ = self._run(1, bitrate, settings, container, feed, offset)
+                with self._job.first_pass:
+                    analysis, video_bytes, _ = self._run(1, bitrate, settings, container, feed, offset)
                 self._learn_overhead(analysis, video_bytes, feed)
                 analysis.unlink()
                 self._first_pass_bps = bitrate

@@ -22,6 +22,10 @@ if TYPE_CHECKING:  # the kernel brings the compiler, and certificates and report
 
 MAX_VIEWS = 48
 MAX_MOTION_VIEWS = 16
+_SURROUNDINGS_PX = 64
+"""Around what is only looked at: half a side more around large movements made every view a whole frame, 7 MB at 720p.
+The task checks find their faces and lines again in what surrounds them, so these keep it all."""
+_CHECKED = frozenset((RegionKind.FACE, RegionKind.PLATE, RegionKind.TEXT))
 _PLANES = ("y", "cb", "cr")
 _Key = TypeVar("_Key")
 
@@ -178,7 +182,10 @@ class Viewer:
             region = self._waiting.pop(0)
             boxes = (region.key.boxes if region.key.pts == pts else region.at(pts)) or region.key.boxes
             whole = around(boxes)
-            area = whole.padded(max(16, max(whole.width, whole.height) // 2)).inside(*self._size)
+            margin = max(16, max(whole.width, whole.height) // 2)
+            if region.kind not in _CHECKED:
+                margin = min(margin, _SURROUNDINGS_PX)
+            area = whole.padded(margin).inside(*self._size)
             if area is None:
                 continue
             crop = (area.x, area.y, area.right, area.bottom)

@@ -1,15 +1,16 @@
 """Splitting: where to cut a video that one file cannot hold, so that every part meets the floors.
 
 Pure: what makes and measures a part is handed in, so that this is tested with made-up costs. Parts are made
-side by side, from the front; how much fits into one is learned from those that are finished. A part that
-misses a floor is cut again, so one hard scene costs a few encodes of itself and not of the whole.
+side by side, each worker from the front of its own stretch; how much fits into one is learned from those that are
+finished. A part that misses a floor is planned anew where nothing behind it was begun, else cut in pieces, so one hard
+scene costs a few encodes of itself and not of the whole.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -26,6 +27,10 @@ _SNAP_SHARE = 0.12
 _MOST_GROWTH = 1.5
 _LEAST_ROOM = 0.1
 _LEARNED_FROM = 3
+_LEAST_STEP = 1.05
+"""By so much less, at the least, a part holds that is planned anew after it missed."""
+_WORTH_HALVES = 8
+"""From so many parts on, each worker has a stretch of the footage to itself: one place more where a part ends early."""
 
 
 class MadePart(Protocol):
@@ -112,6 +117,18 @@ def split(
 
 
 @dataclass
+class _Stretch:
+    """Frames of which those before the cursor are made or being made."""
+
+    cursor: int
+    stop: int
+
+    @property
+    def rest(self) -> range:
+        return range(self.cursor, self.stop)
+
+
+@dataclass
 class _Splitter(Generic[Made]):
     footage: Footage
     make: Callable[[range], Made]
@@ -120,17 +137,18 @@ class _Splitter(Generic[Made]):
     workers: int
     _waiting: list[range] = field(default_factory=list)
     _done: dict[int, tuple[range, Made]] = field(default_factory=dict)
+    _stretches: list[_Stretch] = field(default_factory=list)
     _learned: list[float] = field(default_factory=list)
     _encodes: int = 0
 
     def run(self) -> Split[Made]:
         self._sums = [0.0, *accumulate(max(cost, 1e-9) for cost in self.footage.costs)]
-        self._cursor = 0
+        self._stretches = self._shared_out(range(len(self.footage.costs)))
         running: dict[Future[Made], range] = {}
         failed: tuple[range, Made] | None = None
         with ThreadPoolExecutor(max_workers=self.workers) as pool:
             while failed is None and self._estimate(len(running)) <= self.max_parts:
-                while len(running) < self.workers and (frames := self._next()) is not None:
+                while len(running) < self.workers and (frames := self._next(running.values())) is not None:
                     running[pool.submit(self.make, frames)] = frames
                 if not running:
                     break
@@ -139,7 +157,7 @@ class _Splitter(Generic[Made]):
                     failed = self._take(running.pop(future), future.result()) or failed
             estimate = self._estimate(len(running))
             pool.shutdown(wait=True, cancel_futures=True)
-        whole = failed is None and not running and not self._waiting and self._cursor == len(self.footage.costs)
+        whole = failed is None and not running and not self._waiting and not any(part.rest for part in self._stretches)
         parts = tuple(self._done[first] for first in sorted(self._done)) if whole else ()
         return Split(parts, estimate, self._encodes, failed)
 
@@ -154,9 +172,15 @@ class _Splitter(Generic[Made]):
         if made.ok:
             self._done[frames.start] = frames, made
             return None
-        count = max(2, math.ceil(needed_growth(made.ratio) - 0.05)) if made.ratio > 0 else 2
         if not self._divisible(frames):
             return frames, made
+        latest_in = next((part for part in self._stretches if part.cursor == frames.stop), None)
+        if latest_in is not None and made.ratio > 0:
+            # Nothing behind it was begun: what it holds too much goes to the next part instead of into one of its own.
+            self.allowance = min(self.allowance, self._cost(frames) / _LEAST_STEP)
+            latest_in.cursor = frames.start
+            return None
+        count = max(2, math.ceil(needed_growth(made.ratio) - 0.05)) if made.ratio > 0 else 2
         rest = frames
         for left in range(count, 1, -1):
             if not self._divisible(rest):
@@ -167,19 +191,33 @@ class _Splitter(Generic[Made]):
         self._waiting.append(rest)
         return None
 
-    def _next(self) -> range | None:
-        """The next run of frames to make: what waits to be made again first."""
+    def _shared_out(self, frames: range) -> list[_Stretch]:
+        """A stretch for each worker, so that a part that misses is mostly the latest of its stretch."""
+        stretches = []
+        if self._parts_for(self._cost(frames)) >= max(_WORTH_HALVES, 2 * self.workers):
+            for left in range(self.workers, 1, -1):
+                if not self._divisible(frames):
+                    break
+                middle = self._cut(frames, self._cost(frames) / left)
+                stretches.append(_Stretch(frames.start, middle))
+                frames = range(middle, frames.stop)
+        return [*stretches, _Stretch(frames.start, frames.stop)]
+
+    def _next(self, running: Collection[range]) -> range | None:
+        """The next run of frames to make: what waits to be made again first, then where nothing is being made."""
         if self._waiting:
             return self._waiting.pop(0)
-        end = len(self.footage.costs)
-        if self._cursor == end:
+        begun = [part for part in self._stretches if part.rest]
+        if not begun:
             return None
-        rest = range(self._cursor, end)
+        ends = {frames.stop for frames in running}
+        stretch = min(begun, key=lambda part: (part.cursor in ends, -self._cost(part.rest)))
+        rest = stretch.rest
         count = self._parts_for(self._cost(rest))
         # What is left is shared out evenly: the last part is as full as the others.
-        stop = end if count == 1 or not self._divisible(rest) else self._cut(rest, self._cost(rest) / count)
-        self._cursor = stop
-        return range(rest.start, stop)
+        end = rest.stop if count == 1 or not self._divisible(rest) else self._cut(rest, self._cost(rest) / count)
+        stretch.cursor = end
+        return range(rest.start, end)
 
     def _cut(self, frames: range, cost: float) -> int:
         """The frame before which to cut so that about ``cost`` lies in front, in a quiet moment near there."""
@@ -199,5 +237,5 @@ class _Splitter(Generic[Made]):
         return max(1, math.ceil(cost / self.allowance - 0.02))
 
     def _estimate(self, running: int) -> int:
-        rest = range(self._cursor, len(self.footage.costs))
-        return len(self._done) + running + len(self._waiting) + (self._parts_for(self._cost(rest)) if rest else 0)
+        rest = sum(self._parts_for(self._cost(part.rest)) for part in self._stretches if part.rest)
+        return len(self._done) + running + len(self._waiting) + rest

@@ -7,10 +7,12 @@ import gc
 import sys
 
 _MODELS = ("transcoder.vision.faces", "transcoder.vision.text")
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 1 << 20
+"""glibc's ``M_MMAP_THRESHOLD``, and what is set: a picture of 720p and all that encoders hold by the dozen."""
 
 
 def let_go() -> None:
-    """Forget the models that all jobs share and give what they took back to the system.
+    """Forget the models that all jobs share and give what they took back to the system, now and from here on.
 
     Whoever needs one again loads it again, in about half a second. What the C library keeps after large blocks
     were freed is 150 MB for one look for text at 720p.
@@ -20,11 +22,18 @@ def let_go() -> None:
         if module is not None:
             module.shared.cache_clear()
     gc.collect()
+    # Left alone, the library raises the size from which a block goes back when it is freed to that of the largest
+    # one it saw, and each encoder that ended leaves holes that the next one's frames do not fit into.
+    _call("mallopt", _MMAP_THRESHOLD, _LARGE_BYTES)
     trim()
 
 
 def trim() -> None:
     """Give freed memory back, where the C library can (glibc)."""
-    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if give_back is not None:
-        give_back(0)
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *values: int) -> None:
+    function = getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
+    if function is not None:
+        function(*values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -212,3 +213,13 @@ def test_the_source_is_never_written(tmp_path: Path) -> None:
     re_encode(path, tmp_path / "work")
     assert (path.read_bytes(), probe(path, sha256="")) == before
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.mkv", "work"]
+
+
+def test_the_first_pass_and_nothing_else_waits_for_its_turn(tmp_path: Path) -> None:
+    turn, seen = Lock(), set()
+    job = job_for(clips.write_clip(tmp_path / "a.mp4"), tmp_path / "work")
+    job = replace(job, first_pass=turn, tick=lambda phase, *_: seen.add((phase, turn.locked())))
+    plan = plan_ladder(job.source, job.profile, CAP)
+    rung = next(rung for rung in plan.rungs if rung.name is RungName.RE_ENCODE)
+    ENCODERS["h264"](job).encode(EncodeSpec(rung=rung, knob_value=float(CAP)))
+    assert seen == {("analyse", True), ("encode", False)}

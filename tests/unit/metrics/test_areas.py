@@ -202,3 +202,11 @@ def test_drawn_ones_are_shown_before_all_others_and_there_is_an_end() -> None:
     assert "d1" in shown
     assert sum(name.startswith("m") for name in shown) == MAX_MOTION_VIEWS
     assert not viewer.due(10**9)
+
+
+@pytest.mark.parametrize(("kind", "margin"), [(RegionKind.MOTION, 64), (RegionKind.PERSON, 64), (RegionKind.FACE, 100)])
+def test_what_is_large_and_only_looked_at_does_not_keep_the_whole_picture(kind: RegionKind, margin: int) -> None:
+    viewer = Viewer([made.still_region(Box(300, 300, 200, 100), kind)], (1280, 720))
+    viewer.take(0, 0.0, Image.new("RGB", (1280, 720)), Image.new("RGB", (1280, 720)))
+    (view,) = viewer.views
+    assert view.before.size == (200 + 2 * margin, 100 + 2 * margin)
