@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from transcoder.packet import Packet
 
 Tick = Callable[[str, int, int | None], None]
-MAKE: Task[Made] = Task("transcoder.making:make", Made, ("transcoder.making",))
+MAKE: Task[Made] = Task("transcoder.making:make", Made, ("transcoder.making",), measures=True)
 
 
 def transcode(request: Request, services: Services) -> Delivery:

@@ -41,10 +41,11 @@ class Settings:
             return Path(value) if value else None
 
         limits = {name: value for name in LIMIT_NAMES if (value := environment.get(f"{PREFIX}SANDBOX_{name.upper()}"))}
+        cache = path("CACHE_DIR") or Path(platformdirs.user_cache_dir("transcoder"))
         return cls(
             keys_dir=path("KEYS_DIR") or Path(platformdirs.user_config_dir("transcoder")) / "keys",
             signer_key=path("SIGNER_KEY"),
             signer_cert=path("SIGNER_CERT"),
             signer_chain=path("SIGNER_CHAIN"),
-            sandbox=Policy.from_text(environment.get(f"{PREFIX}SANDBOX", ""), limits),
+            sandbox=Policy.from_text(environment.get(f"{PREFIX}SANDBOX", ""), limits, cache),
         )

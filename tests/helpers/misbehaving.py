@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from transcoder.errors import FloorUnreachable
+from transcoder.made import Made, Order
+from transcoder.model import Verdict
+from transcoder.report.html import Illustrations
+from transcoder.report.pictures import Pair, Pictures
 from transcoder.sandbox.child import Context
 
 
@@ -192,3 +196,102 @@ def threads(context: Context) -> int:
 
     with ThreadPoolExecutor(4) as pool:
         return sum(pool.map(lambda _: read(), range(8)))
+
+
+def made_of(context: Context, order: Order) -> Made:
+    from transcoder.making import make
+
+    return make(context, order)
+
+
+def _with_file(made: Made, **changes: Any) -> Made:
+    return replace(made, files=(replace(made.files[0], **changes), *made.files[1:]))
+
+
+def make_link(context: Context, order: Order) -> Made:
+    link = context.work / "link.jpg"
+    link.symlink_to("/etc/passwd")
+    return _with_file(made_of(context, order), path=link)
+
+
+def make_link_to_folder(context: Context, order: Order) -> Made:
+    (context.work / "etc").symlink_to("/etc")
+    return _with_file(made_of(context, order), path=context.work / "etc" / "passwd")
+
+
+def make_outside(context: Context, order: Order) -> Made:
+    return _with_file(made_of(context, order), path=Path("/etc/passwd"))
+
+
+def make_pipe(context: Context, order: Order) -> Made:
+    return _with_file(made_of(context, order), path=context.work)
+
+
+def make_missing(context: Context, order: Order) -> Made:
+    return _with_file(made_of(context, order), path=context.work / "not there")
+
+
+def make_name_outside(context: Context, order: Order) -> Made:
+    made = made_of(context, order)
+    return _with_file(made, name=f"{made.stem}/../../x.jpg")
+
+
+def make_other_name(context: Context, order: Order) -> Made:
+    return _with_file(made_of(context, order), name="x.jpg")
+
+
+def make_other_role(context: Context, order: Order) -> Made:
+    return _with_file(made_of(context, order), role="certificate")
+
+
+def make_other_stem(context: Context, order: Order) -> Made:
+    return replace(made_of(context, order), stem="../x")
+
+
+def make_too_large(context: Context, order: Order) -> Made:
+    large = context.work / "large.jpg"
+    large.write_bytes(bytes(order.profile.payload_cap_bytes + 1))
+    return _with_file(made_of(context, order), path=large)
+
+
+def make_not_identical(context: Context, order: Order) -> Made:
+    other = context.work / "other.jpg"
+    other.write_bytes(b"other")
+    return _with_file(made_of(context, order), path=other)
+
+
+def make_script(context: Context, order: Order) -> Made:
+    pair = Pair('"><script>alert(1)</script>', "data:image/jpeg;base64,", 1, 1)
+    return replace(made_of(context, order), shown=Illustrations(worst=Pictures(pair, pair)))
+
+
+def make_no_statement(context: Context, order: Order) -> Made:
+    return replace(made_of(context, order), statement={})
+
+
+def make_broken_statement(context: Context, order: Order) -> Made:
+    made = made_of(context, order)
+    return replace(made, statement={**made.statement, "predicate": {**made.statement["predicate"], "fates": 3}})
+
+
+def make_accepted(context: Context, order: Order) -> Made:
+    return replace(made_of(context, order), verdict=Verdict.DEGRADED)
+
+
+def make_of_somebody_else(context: Context, order: Order) -> Made:
+    """What the parent knows better, said wrongly."""
+    made = made_of(context, order)
+    told: Any = made.statement["predicate"]
+    lies = {
+        "case": {"urn": "forged"},
+        "issued_at": "1999-01-01T00:00:00Z",
+        "signer": {"subject": "CN=Nobody", "certificate_sha256": "0" * 64, "self_issued": False},
+        "source": {**told["source"], "name": "other.jpg", "sha256": "0" * 64},
+        "notice": "all is well",
+    }
+    return replace(made, statement={**made.statement, "predicate": {**told, **lies}})
+
+
+def make_and_crash(context: Context, order: Order) -> None:
+    made_of(context, order)
+    segfault(context)

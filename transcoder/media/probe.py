@@ -22,6 +22,10 @@ from transcoder.model import AudioTrack, OtherTrack, SourceInfo, VideoTrack
 
 MAX_PIXELS = 8192 * 8192
 """Frames beyond this are taken for a forged header."""
+MAX_FRAMES = 16_000_000
+"""A week at 25 frames a second: beyond this a file was made to keep us busy."""
+MAX_DURATION_S = 400 * 24 * 3600
+"""Time lapse may last long; beyond a year of it the timestamps are forged."""
 _PICTURE_BRANDS = frozenset(("heic", "heix", "heim", "heis", "mif1", "avif", "msf1"))
 
 
@@ -90,6 +94,11 @@ def _probe_video(path: Path, size: int, sha256: str) -> SourceInfo:
             for packet in container.demux():
                 if packet.size and packet.stream_index in walks:
                     walks[packet.stream_index].add(packet)
+                    if walks[chosen].packets > MAX_FRAMES:
+                        raise InputError(
+                            f"the video has more than {MAX_FRAMES} frames", where=path.name, code="too-many-frames",
+                            hint="cut the recording and send the pieces",
+                        )  # fmt: skip
         except (av.error.FFmpegError, MemoryError) as error:
             # A file cut short ends in an error after its last whole packet: deliver what there is.
             if not walks[chosen].packets:
@@ -216,6 +225,11 @@ def _video_track(path: Path, container: str, index: int, walk: _Walk, first: _Fi
         duration = walk.packets * nominal
     if duration <= 0 or walk.packets == 0:
         raise InputError("the video lasts no time", where=path.name, code="zero-duration")
+    if duration > MAX_DURATION_S:
+        raise InputError(
+            f"the video would last {float(duration):.0f} s, beyond the limit of {MAX_DURATION_S} s", where=path.name,
+            code="too-long", hint="its timestamps are damaged or forged: export it again",
+        )  # fmt: skip
     rotation, mirrored, matrix = orientation(frame)
     return VideoTrack(
         index=index,

@@ -130,6 +130,7 @@ def _settle(job: Job) -> None:
     """Whatever a library writes by itself, it writes into the work folder."""
     home = str(job.work)
     os.environ.update(HOME=home, TMPDIR=home, XDG_CACHE_HOME=home, NUMBA_CACHE_DIR=str(job.work / KERNELS))
+    (job.work / KERNELS).mkdir(exist_ok=True)
     tempfile.tempdir = None
 
 

@@ -76,13 +76,15 @@ class Policy:
 
     mode: Mode = Mode.AUTO
     changed: Mapping[str, float] | None = None
+    kernels: Path | None = None
+    """Folder of compiled kernels, kept between runs; without one every child compiles its own."""
 
     def limits(self, source_bytes: int = 0) -> Limits:
         """The limits of one job."""
         return replace(Limits.of_machine(source_bytes), **dict(self.changed or {}))  # type: ignore[arg-type]
 
     @classmethod
-    def from_text(cls, mode: str, values: Mapping[str, str]) -> Policy:
+    def from_text(cls, mode: str, values: Mapping[str, str], kernels: Path | None = None) -> Policy:
         """Out of settings as they were written.
 
         :param mode: empty means ``auto``.
@@ -108,7 +110,7 @@ class Policy:
                     hint="set a number above 0, without a unit",
                 )
             changed[name] = number
-        return cls(mode=chosen, changed=changed)
+        return cls(mode=chosen, changed=changed, kernels=kernels)
 
 
 LIMIT_NAMES = tuple(item.name for item in fields(Limits))

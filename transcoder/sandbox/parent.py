@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from transcoder.errors import SandboxError, TranscodeError
-from transcoder.sandbox import endings, wire
-from transcoder.sandbox.child import Context, Job, function_of
+from transcoder.sandbox import endings, kernels, wire
+from transcoder.sandbox.child import KERNELS, Context, Job, function_of
 from transcoder.sandbox.confine import Layers
 from transcoder.sandbox.limits import Limits, Mode, Policy
 
@@ -51,6 +51,8 @@ class Task(Generic[R]):
     """The type of its answer, of which ``wire.decode`` builds it."""
     modules: tuple[str, ...] = ()
     """What it needs anyway, imported before the child confines itself; none that starts threads."""
+    measures: bool = False
+    """True where it runs compiled kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,11 @@ class Worker:
         if self._process is None:
             return Answer(function_of(self._task.function)(Context(work, tick, note), **arguments), None)
         limits = self._policy.limits(source_bytes)
+        compiled = self._kernels(work)
         job = Job(
             function=self._task.function,
             arguments=dict(arguments),
-            read=tuple(path.absolute() for path in read),
+            read=tuple(path.absolute() for path in (*read, *compiled)),
             work=work.absolute(),
             limits=limits,
             mode=self._policy.mode,
@@ -136,6 +139,16 @@ class Worker:
             return Answer(_value(self._task.result, message, name), seen.layers)
         except wire.WireError as error:
             raise endings.protocol(str(error), name) from None
+
+    def _kernels(self, work: Path) -> Sequence[Path]:
+        """The folder of compiled kernels, with links to them in the work folder; nothing where there is none."""
+        if not self._task.measures or self._policy.kernels is None:
+            return ()
+        found = kernels.prepare(self._policy.kernels.absolute())
+        if found is None:
+            return ()
+        kernels.link(found, work / KERNELS)
+        return (found,)
 
     def close(self) -> None:
         """End the child, whatever it is doing, and everything it may have started."""

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.helpers import clips, pictures
 from transcoder.errors import InputError
+from transcoder.media import probe as probe_module
 from transcoder.media.probe import probe
 from transcoder.model import SourceInfo, VideoTrack
 
@@ -183,3 +184,19 @@ def test_a_file_cut_short_is_what_there_is(tmp_path: Path) -> None:
     video = track_of(tmp_path / "cut.mkv")
     assert 5 < video.frames < 40
     assert video.duration_s <= Fraction(40, 25)
+
+
+def test_a_video_of_more_frames_than_any_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4")
+    monkeypatch.setattr(probe_module, "MAX_FRAMES", 3)
+    with pytest.raises(InputError) as caught:
+        probed(path)
+    assert caught.value.code == "too-many-frames"
+
+
+def test_a_video_that_would_last_for_ever_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4")
+    monkeypatch.setattr(probe_module, "MAX_DURATION_S", Fraction(1, 10))
+    with pytest.raises(InputError) as caught:
+        probed(path)
+    assert caught.value.code == "too-long"
