@@ -20,6 +20,7 @@ import rfc8785
 from transcoder import resources
 from transcoder.certificate import regions, sets
 from transcoder.certificate.base import SignerIdentity
+from transcoder.encode import hdr
 from transcoder.errors import CertificateError
 from transcoder.media.index import frames_digest
 from transcoder.metrics import packing
@@ -52,6 +53,8 @@ SCHEMA_NAME = "certificate.schema.json"
 _SERIES_SHARE = 0.2
 """At most this share of the cap may go into per-frame data of one certificate."""
 _METADATA_CHARACTERS = 4000
+_STREAMS = 64
+"""More streams than this are counted in the list of fates only."""
 _LIBRARIES = (
     "av",
     "numpy",
@@ -240,6 +243,7 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
         video = source.video
         described["video"] = {
             "stream": video.index,
+            "chosen": video.chosen,
             "codec": video.codec,
             "profile": video.profile,
             "pixel_format": video.pixel_format,
@@ -249,6 +253,7 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
             "rotation_deg": video.rotation_deg,
             "mirrored": video.mirrored,
             "interlaced": video.interlaced,
+            "field_order": video.field_order,
             "color": {
                 "range": video.color_range,
                 "primaries": video.color_primaries,
@@ -261,7 +266,23 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
             "duration_s": _number(float(video.duration_s)),
             "variable_rate": video.variable_rate,
             "timing": video.timing,
+            "hdr": hdr.settings_of(video) or None,
+            "side_data": list(video.side_data),
+            "tags": _metadata(video.tags),
         }
+        described["chapters"] = source.chapters
+        described["others"] = [
+            {
+                "stream": track.index,
+                "kind": track.kind,
+                "codec": track.codec,
+                "name": track.name,
+                "size": list(track.size) if track.size is not None else None,
+                "packets": track.packets,
+                "bytes": track.bytes,
+            }
+            for track in source.others[:_STREAMS]
+        ]
         described["audio"] = [
             {
                 "stream": track.index,

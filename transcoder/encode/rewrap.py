@@ -13,11 +13,12 @@ from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
 
+from transcoder.encode import beside
 from transcoder.encode.base import EncodeJob
 from transcoder.errors import EncodeError
 from transcoder.media.containers import library_errors, open_input
 from transcoder.media.probe import probe
-from transcoder.media.writer import open_output, timing_offset
+from transcoder.media.writer import copied_stream, open_output, timing_offset
 from transcoder.model import Encoded, EncodeSpec
 
 _ANNEX_B = frozenset(("mpegts", "mpeg", "h264", "hevc", "dhav", "mpegtsraw"))
@@ -41,12 +42,13 @@ class Rewrap:
         with library_errors("rewrapping", source.path):
             self._copy(target, container, indexes, offset)
             self._prove(target, indexes, offset)
+            produced = probe(target, sha256="")  # a container that nothing opens proves nothing
         return Encoded(
             path=target,
             bytes=target.stat().st_size,
             settings={"container": container},
             lossless_proof="sha256 of every packet and every timestamp equal the source's",
-            fates=spec.rung.fates,
+            fates=spec.rung.fates + beside.fates(source, produced),
             timing_offset_s=offset,
         )
 
@@ -54,10 +56,11 @@ class Rewrap:
         source, video = self._job.source, self._job.source.video
         assert video is not None
         with open_input(source.path) as inputs, open_output(target, container, video.time_base) as output:
+            output.metadata.update(beside.tags_to_keep(self._job.source))
             streams = {}
             for index in indexes:
                 template = inputs.streams[index]
-                stream = output.add_stream_from_template(template)
+                stream = copied_stream(output, template)
                 if index == video.index:
                     if video.display_matrix is not None:
                         stream.set_display_matrix(video.display_matrix)  # type: ignore[attr-defined]
@@ -89,7 +92,6 @@ class Rewrap:
                     raise EncodeError(f"stream {index} does not survive the rewrap packet for packet")
                 if abs(original.time_s - copy.time_s) > max(original.tick_s, copy.tick_s):
                     raise EncodeError(f"timestamps of stream {index} shift in the rewrap")
-        probe(target, sha256="")  # a container that nothing opens proves nothing
 
 
 @dataclass(frozen=True, slots=True)

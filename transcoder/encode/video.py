@@ -15,11 +15,13 @@ from pathlib import Path
 import av.codec.context
 import av.video.frame
 
-from transcoder.encode import audio, roi, statistics
+from transcoder.encode import audio, beside, roi, statistics
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.statistics import FrameCost
 from transcoder.media import frames
 from transcoder.media.containers import library_errors
+from transcoder.media.fields import FieldMarker
+from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, nominal_step, read_frames
 from transcoder.media.writer import AudioFeed, VideoWriter, timing_offset
 from transcoder.model import Encoded, EncodeSpec, Value, VideoTrack
@@ -113,7 +115,7 @@ class VideoReEncode:
                 "audio_bytes": feed.payload_bytes if feed else 0,
             },
             saturated=video_bytes < 0.9 * wanted,
-            fates=spec.rung.fates + self._sound.fates,
+            fates=spec.rung.fates + self._sound.fates + beside.fates(self._job.source, probe(path, sha256="")),
             timing_offset_s=offset,
         )
         return self._made[bitrate]
@@ -165,7 +167,7 @@ class VideoReEncode:
         if full_range and self._codec.keeps_j_formats and pixel_format in ("yuv420p", "yuv422p", "yuv444p"):
             pixel_format = pixel_format.replace("yuv", "yuvj")
         matrix = frames.matrix_for(track.color_space, track.pixel_format, track.height)
-        size = frames.even_size(track.width, track.height, pixel_format)
+        size = frames.even_size(track.width, track.height, pixel_format, interlaced=track.interlaced)
         phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
         flags = None
         if self._codec.uses_pass_flags and number:
@@ -185,16 +187,19 @@ class VideoReEncode:
             offset_s=offset,
             audio=feed,
             clock_scale=self._codec.clock_scale,
+            tags=beside.tags_to_keep(job.source),
         )
         count = 0
         start_pts = round(track.start_s / track.time_base)
         weights = roi.Weights(job.regions.regions, self._offsets, size, track.time_base, start_pts)
-        marker = roi.RegionMarker()
+        marker, fields, grown = roi.RegionMarker(), FieldMarker(track.field_order), FieldMarker(track.field_order)
         with writer:
             for timed, duration in with_durations(read_frames(job.source.path, track), nominal_step(track)):
-                frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
-                marked = marker.mark(frames.padded(frame, *size), weights.at(timed.pts))
-                writer.write(marked, timed.pts, duration)
+                frame = fields.mark(timed.frame)
+                frame = frames.convert(frame, pixel_format, full_range=full_range, colorspace=matrix)
+                if (frame.width, frame.height) != size:
+                    frame = grown.mark(frames.padded(frame, *size))
+                writer.write(marker.mark(frame, weights.at(timed.pts)), timed.pts, duration)
                 count += 1
                 if count == 1 and self._codec.after_open is not None:
                     self._codec.after_open()

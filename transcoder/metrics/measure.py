@@ -112,7 +112,8 @@ def _output_track(output: Path, track: VideoTrack) -> VideoTrack:
     if output_track is None:
         raise OutputMismatch("the output holds no video", where=output.name)
     grown = output_track.width - track.width, output_track.height - track.height
-    if not all(0 <= pixels <= 1 for pixels in grown):
+    # Odd sides are made even, in an interlaced frame the height of each field.
+    if not (0 <= grown[0] <= 1 and 0 <= grown[1] <= (3 if track.interlaced else 1)):
         raise OutputMismatch(
             f"the size changed from {track.width}x{track.height} to {output_track.width}x{output_track.height}",
             where=output.name,

@@ -46,6 +46,8 @@ from transcoder.model.region import (
 from transcoder.model.source import (
     AudioTrack,
     Clip,
+    LightLevel,
+    Mastering,
     OtherTrack,
     SourceInfo,
     StillInfo,
@@ -72,6 +74,8 @@ __all__ = [
     "Fidelity",
     "ItemFate",
     "Knob",
+    "LightLevel",
+    "Mastering",
     "OtherTrack",
     "Override",
     "Part",
