@@ -114,6 +114,7 @@ def transcode(
     within_s: Fraction | None = None,
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
+    stream: int | None = None,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -130,6 +131,7 @@ def transcode(
     :param within_s: be ready in so many seconds, with less encoding effort where it must be.
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
+    :param stream: number of the video stream to deliver, of several; None means the best one.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -149,6 +151,7 @@ def transcode(
         stills=stills,
         within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
+        stream=stream,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 
@@ -196,10 +199,12 @@ def plan(
     profile: Profile | str = "cps-twif-1mb",
     cap_bytes: int | None = None,
     max_parts: int | None = None,
+    stream: int | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Forecast:
     """Predict what ``transcode`` would deliver, from short samples of the source; nothing is written.
 
+    :param stream: number of the video stream that is meant, of several.
     :raises InputError: where the source is not usable.
     """
     from transcoder.forecast import forecast
@@ -213,7 +218,7 @@ def plan(
 
     with tempfile.TemporaryDirectory(prefix="transcoder-") as folder:
         # The whole is not hashed: a forecast must not take longer than reading what it needs.
-        return forecast(probe_media(Path(source), sha256=""), loaded, Path(folder), tick)
+        return forecast(probe_media(Path(source), sha256="", stream=stream), loaded, Path(folder), tick)
 
 
 def join(
@@ -256,13 +261,25 @@ def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
     ]
 
 
-def inspect(path: Path | str) -> SourceInfo:
+def inspect(path: Path | str, *, stream: int | None = None) -> SourceInfo:
     """Describe a source: hash, container, streams, timing, or the picture's properties.
+
+    :param stream: number of the video stream that is meant, of several; None means the best one.
+    :raises InputError: where it is not media.
+    :raises UsageError: where it has no such video stream.
+    """
+    admitted = local.admit(Path(path))
+    return probe_media(Path(path), sha256=admitted.sha256, stream=stream)
+
+
+def video_streams(path: Path | str) -> list[int]:
+    """Numbers of the video streams that can be asked for, in the file's order.
 
     :raises InputError: where it is not media.
     """
-    admitted = local.admit(Path(path))
-    return probe_media(Path(path), sha256=admitted.sha256)
+    source = probe_media(Path(path), sha256="")
+    others = [track.index for track in source.others if track.footage]
+    return sorted([*others, source.video.index]) if source.video is not None else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +296,14 @@ def inspect_regions(
     *,
     out: Path | str,
     regions: Path | str | None = None,
+    stream: int | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Inspection:
     """Find the regions of a source and write them as JSON and as a contact sheet.
 
     :param out: the folder for both files; it is made when needed, and nothing in it is overwritten.
     :param regions: a JSON file of regions that a person marked, shown with the others.
+    :param stream: number of the video stream to look at, of several.
     :raises InputError: where the source is not usable.
     :raises StorageError: where a file of that name exists or cannot be written.
     """
@@ -294,7 +313,7 @@ def inspect_regions(
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total))
 
-    source = inspect(path)
+    source = inspect(path, stream=stream)
     stem = safe_stem(source)
     names = {"document": f"{stem}.regions.json", "sheet": f"{stem}.regions.jpg"}
     store = local.LocalStore(Path(out))
@@ -377,4 +396,5 @@ __all__ = [
     "services",
     "transcode",
     "verify",
+    "video_streams",
 ]

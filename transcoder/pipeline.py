@@ -55,7 +55,7 @@ def transcode(request: Request, services: Services) -> Delivery:
     started = time.monotonic()
     tick = _ticker(request)
     admitted = local.admit(request.source, tick)
-    source = master = probe(request.source, sha256=admitted.sha256)
+    source = master = probe(request.source, sha256=admitted.sha256, stream=request.stream)
     if request.clip is not None:
         source = clip(master, *request.clip, tick)
     stem = delivery_stem(source, request.profile)
