@@ -12,6 +12,7 @@ from transcoder.certificate import verify
 from transcoder.encode import fates
 from transcoder.encode.ladder import Plan
 from transcoder.errors import CapUnreachable
+from transcoder.media.index import damage_of
 from transcoder.model import Choice, DeliveredFile, Fidelity, SourceInfo, Verdict
 from transcoder.naming import media_names
 from transcoder.parts.volumes import Volume
@@ -92,6 +93,7 @@ def certify(
     media |= {name: (still.path, "evidence") for name, still in evidence.items()}
     subjects = [_describe(name, path, role) for name, (path, role) in media.items()]
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
+    damage = damage_of(outcome.studio.index, outcome.source.video) if outcome.source.video is not None else None
     statement = statements.build(
         statements.StatementInput(
             source=outcome.master,
@@ -106,7 +108,8 @@ def certify(
             override=request.override if choice.degraded else None,
             signer=services.signer.identity,
             issued_at=services.now(),
-            fates=(choice.encoded.fates if choice.encoded else ()) + offset,
+            fates=(choice.encoded.fates if choice.encoded else ()) + offset + fates.damage_items(damage),
+            damage=damage,
             refusal=refusal.to_dict() if refusal else None,
             regions=outcome.studio.regions,
             checked=outcome.checked,

@@ -31,6 +31,7 @@ from transcoder.model import (
     CaseFields,
     Choice,
     Clip,
+    Damage,
     DeliveredFile,
     Fidelity,
     ItemFate,
@@ -96,6 +97,8 @@ class StatementInput:
     """What a deadline made of the encoder's effort."""
     stills: Sequence[Mapping[str, object]] = ()
     """Evidence stills, as they are to be listed."""
+    damage: Damage | None = None
+    """What is broken in the source itself."""
     volumes: Sequence[Volume] = ()
     """The untouched original in volumes, where it goes along."""
 
@@ -133,7 +136,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "pieces": sets.pieces(facts.choice, facts.subjects),
             "stills": [dict(still) for still in facts.stills],
             "original": sets.original(source, facts.volumes),
-            "timing": _timing(source.video, facts.choice, facts.fidelity),
+            "timing": _timing(source.video, facts.choice, facts.fidelity, facts.damage),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
             "fates": [{"item": f.item, "fate": str(f.fate), "note": f.note} for f in facts.fates],
@@ -353,13 +356,35 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
     }
 
 
-def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:
+def _damage(damage: Damage) -> dict[str, object]:
+    return {
+        "decoded": damage.decoded,
+        "ends_early": damage.ends_early or None,
+        "counts": {str(kind): count for kind, count in damage.counts.items()},
+        "spans": [
+            {
+                "kind": str(span.kind),
+                "from_s": _number(float(span.from_s)),
+                "to_s": _number(float(span.to_s)),
+                "first_frame": span.first_frame,
+                "events": span.events,
+            }
+            for span in damage.spans
+        ],
+        "spans_omitted": damage.omitted,
+    }
+
+
+def _timing(
+    video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None, damage: Damage | None
+) -> dict[str, object] | None:
     if video is None or choice.best is None:
         return None
     _, encoded = choice.best
     return {
         "basis": video.timing,
         "offset_s": str(encoded.timing_offset_s),
+        "damage": _damage(damage) if damage is not None else None,
         "frames": fidelity.frames if fidelity else None,
         "max_error_s": str(fidelity.max_time_error_s) if fidelity else None,
         "first_s": _number(fidelity.times_s[0]) if fidelity else None,

@@ -8,13 +8,31 @@ from fractions import Fraction
 from transcoder.encode import hdr
 from transcoder.media import frames
 from transcoder.media.fields import TOP_FIRST
-from transcoder.model import Fate, ItemFate, SourceInfo, VideoTrack
+from transcoder.model import Damage, DamageKind, Fate, ItemFate, SourceInfo, VideoTrack
 from transcoder.profile import Profile
 
 _TIMING_NOTES = {
     "decode-order": "the container stores decoding times only; presentation times were rebuilt from them",
     "assumed": "timing: assumed; the stream stores none and a nominal frame rate was used",
 }
+
+_SPANS_SHOWN = 4
+_DAMAGE = {
+    DamageKind.UNDECODED: ("packets that do not decode", Fate.LOST, "the source is damaged here"),
+    DamageKind.CONCEALED: (
+        "damaged pictures", Fate.CONVERTED,
+        "the source is damaged here; the decoder filled in what is missing, and that is what is delivered",
+    ),
+    DamageKind.NO_PICTURE: (
+        "packets that give no picture", Fate.LOST, "mostly what they build upon is missing from the source",
+    ),
+    DamageKind.HIDDEN: (
+        "pictures outside the edit list", Fate.LOST, "players do not show them; the master still holds them",
+    ),
+    DamageKind.MOVED: (
+        "timestamps", Fate.CONVERTED, "not later than the one before; moved behind it by one tick",
+    ),
+}  # fmt: skip
 
 
 def unchanged(source: SourceInfo) -> tuple[ItemFate, ...]:
@@ -127,6 +145,30 @@ def pixel_format_for(track: VideoTrack, profile: Profile) -> str:
     depth = layout.bit_depth if layout else 8
     deep = [name for name in allowed if (frames.layout_of(name) or layout) and ("10" in name) == (depth > 8)]
     return deep[0] if deep else allowed[0]
+
+
+def damage_items(damage: Damage | None) -> tuple[ItemFate, ...]:
+    """What is broken in the source itself, in words; it is delivered as far as it decodes."""
+    if damage is None:
+        return ()
+    items = []
+    for kind, count in damage.counts.items():
+        item, fate, meaning = _DAMAGE[kind]
+        items.append(ItemFate(item=f"{item} ({count})", fate=fate, note=f"{meaning}; {_where(damage, kind)}"))
+    if damage.ends_early:
+        note = f"the recording is delivered up to where it breaks off ({damage.ends_early})"
+        items.append(ItemFate(item="end of the recording", fate=Fate.LOST, note=note))
+    return tuple(items)
+
+
+def _where(damage: Damage, kind: DamageKind) -> str:
+    spans = [span for span in damage.spans if span.kind is kind]
+    shown = ", ".join(
+        f"{float(span.from_s):.3f}{f' to {float(span.to_s):.3f}' if span.to_s > span.from_s else ''} s"
+        for span in spans[:_SPANS_SHOWN]
+    )
+    more = " and elsewhere" if len(spans) > _SPANS_SHOWN or damage.omitted else ""
+    return f"at {shown}{more} of its own time"
 
 
 def offset_item(offset_s: Fraction) -> tuple[ItemFate, ...]:

@@ -68,6 +68,7 @@ def _probe_video(path: Path, size: int, sha256: str, asked: int | None) -> Sourc
         except (av.error.FFmpegError, MemoryError) as error:
             # A file cut short ends in an error after its last whole packet: deliver what there is.
             ends_early = reason(error)
+        ends_early = ends_early or streams.cut_short(container, walks)
         candidates = streams.candidates(container, walks, path, asked)
         if ends_early and not any(walks[index].packets for index in candidates):
             raise InputError(f"the video cannot be read ({ends_early})", where=path.name, code="input-damaged")

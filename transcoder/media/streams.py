@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import av.container
@@ -11,6 +12,8 @@ import av.stream
 
 from transcoder.errors import UsageError
 from transcoder.model import AudioTrack, OtherTrack
+
+_SLACK_S = Fraction(1)
 
 
 @dataclass(slots=True)
@@ -119,3 +122,20 @@ def _audio_track(stream: av.stream.Stream, walk: Walk) -> AudioTrack | None:
         payload_bytes=walk.bytes,
         start_s=first * stream.time_base,
     )
+
+
+def cut_short(container: av.container.InputContainer, walks: Mapping[int, Walk]) -> str:
+    """Why the packets look as if the file were cut short: the container states more time than they fill."""
+    starts, ends = [Fraction(0)], list[Fraction]()
+    for stream in container.streams:
+        walk = walks[stream.index]
+        if walk.first is not None and walk.last is not None and stream.time_base is not None:
+            starts.append(walk.first * stream.time_base)
+            ends.append((walk.last + walk.last_duration) * stream.time_base)
+    if container.duration is None or not ends:
+        return ""
+    # Some containers count from zero, some from the first packet.
+    stated, held = Fraction(container.duration, 1_000_000), max(ends) - min(starts)
+    if stated - held <= max(_SLACK_S, stated / 20):
+        return ""
+    return f"it states {float(stated):.1f} s and holds {float(held):.1f} s"

@@ -22,6 +22,7 @@ from transcoder.model.attempt import (
     RungName,
     Score,
 )
+from transcoder.model.damage import Damage, DamagedSpan, DamageKind
 from transcoder.model.delivery import (
     MAX_FIELD_CHARACTERS,
     CaseFields,
@@ -65,6 +66,9 @@ __all__ = [
     "CaseFields",
     "Choice",
     "Clip",
+    "Damage",
+    "DamageKind",
+    "DamagedSpan",
     "DeliveredFile",
     "Delivery",
     "DetectorUse",
