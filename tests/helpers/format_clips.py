@@ -85,9 +85,15 @@ KINDS: Mapping[str, Kind] = {
         {"c:v": "h263", "c:a": "libopencore_amrnb", "ar": 8000, "ac": 1, "b:a": "12.2k"}, size="176x144", tone=True,
     ),
     "fragmented": Kind("fragmented MP4", "a.mp4", {**_X264, "movflags": "frag_keyframe+empty_moov", "g": 8}),
-    "negative": Kind(
-        "timestamps below zero", "a.mp4", {**_X264, "bf": 2, "movflags": "negative_cts_offsets"},
+    "missing-times": Kind(
+        "timestamps missing at the start", "a.mkv",
+        {**_X264, "bf": 0, "avoid_negative_ts": "disabled", "output_ts_offset": -0.2},
     ),
+    "hidden-start": Kind(
+        "edit list that hides the first pictures", "a.mp4",
+        {**_X264, "bf": 0, "avoid_negative_ts": "disabled", "output_ts_offset": -0.2},
+    ),
+    "negative": Kind("decoding times below zero", "a.mp4", {**_X264, "bf": 2, "movflags": "negative_cts_offsets"}),
     "edit-list": Kind("edit list", "a.mp4", {**_X264, "bf": 2, "output_ts_offset": 1.2}),
     "vfr": Kind(
         "variable frame rate", "a.mkv", {**_X264, "fps_mode": "passthrough"}, filters="select='not(eq(mod(n,7),3))'",
@@ -108,7 +114,9 @@ KINDS: Mapping[str, Kind] = {
         filters="setfield=bff,setsar=32/27", size="720x480", rate="30000/1001",
     ),
     "anamorphic": Kind("anamorphic pixels", "a.mp4", {**_X264}, filters="setsar=16/11"),
-    "odd-size": Kind("odd size", "a.mkv", {"c:v": "ffv1", "pix_fmt": "yuv444p"}, size="161x121"),
+    "odd-size": Kind(
+        "odd size", "a.mkv", {"c:v": "ffv1", "pix_fmt": "yuv444p"}, filters="format=yuv444p,crop=151:111:0:0:exact=1",
+    ),
     "rotated": Kind("rotated a quarter", "a.mp4", {**_X264}),
     "full-range": Kind("full range", "a.mp4", {**_X264, "pix_fmt": "yuvj420p", "color_range": "pc"}),
     "bt709": Kind(
@@ -129,7 +137,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "422": Kind("4:2:2", "a.mp4", {**_X264, "pix_fmt": "yuv422p"}),
     "444": Kind("4:4:4", "a.mp4", {**_X264, "pix_fmt": "yuv444p"}),
-    "monochrome": Kind("monochrome, infra-red", "a.mp4", {**_X264, "pix_fmt": "gray"}),
+    "monochrome": Kind("monochrome, infra-red", "a.mkv", {"c:v": "ffv1", "pix_fmt": "gray"}),
     "two-cameras": Kind(
         "two video streams", "a.mkv", {**_X264, "s:v:0": "96x80", "s:v:1": "160x120"}, maps=("0:v", "0:v"),
     ),
@@ -167,7 +175,7 @@ def make(kind: str, folder: Path) -> Path:
     picture = f"testsrc2=size={wanted.size}:rate={wanted.rate}{',' if wanted.filters else ''}{wanted.filters}"
     inputs = [ffmpeg.input(picture, f="lavfi")]
     if wanted.tone:
-        inputs.append(ffmpeg.input("sine=frequency=440:sample_rate=48000", f="lavfi"))
+        inputs.append(ffmpeg.input("aevalsrc=0.5*sin(2*PI*(150+500*t)*t):s=48000", f="lavfi"))
     for name, text in wanted.extra.items():
         (folder / name).write_text(text)
         inputs.append(ffmpeg.input(str(folder / name)))

@@ -29,6 +29,9 @@ _DAMAGE = {
     DamageKind.HIDDEN: (
         "pictures outside the edit list", Fate.LOST, "players do not show them; the master still holds them",
     ),
+    DamageKind.UNDATED: (
+        "missing timestamps", Fate.CONVERTED, "timing: assumed here, a nominal step from the neighbouring frame",
+    ),
     DamageKind.MOVED: (
         "timestamps", Fate.CONVERTED, "not later than the one before; moved behind it by one tick",
     ),

@@ -131,6 +131,8 @@ def _video_rungs(
         yield RungName.REWRAP, stream_fault
     elif video.timing != "container":
         yield RungName.REWRAP, "the source stores no presentation timestamps to copy"
+    elif video.hidden:
+        yield RungName.REWRAP, f"an edit list hides {video.hidden} pictures, and a copy of the packets would show them"
     elif payload > cap:
         yield RungName.REWRAP, f"the compressed streams alone are {payload} bytes, over the cap of {cap}"
     elif not holders:

@@ -78,6 +78,10 @@ class DamageLog:
         """A timestamp was moved."""
         self._note(DamageKind.MOVED, pts)
 
+    def undated(self, pts: int) -> None:
+        """A timestamp was missing, and a nominal step was taken."""
+        self._note(DamageKind.UNDATED, pts)
+
     def end(self) -> None:
         """Nothing more comes."""
         self._give_up(keep=0)

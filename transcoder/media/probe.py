@@ -183,6 +183,8 @@ def _video_track(path: Path, container: str, index: int, walk: streams.Walk, fir
         timing = "assumed"
     elif container == "avi" and first.reordered:
         timing = "decode-order"
+    else:
+        start -= walk.leading * max(1, round(nominal / time_base))  # as they will be dated back
     duration = (last - start) * time_base + (walk.last_duration * time_base or nominal)
     if timing == "assumed":
         duration = walk.packets * nominal
@@ -204,6 +206,7 @@ def _video_track(path: Path, container: str, index: int, walk: streams.Walk, fir
         display_matrix=matrix,
         interlaced=order is not None,
         field_order=order,
+        hidden=walk.hidden,
         mastering=mastering,
         light=light,
         side_data=sidedata.names_of(first.frames),

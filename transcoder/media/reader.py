@@ -7,7 +7,7 @@ the same timestamp each time it is read, whatever had to be assumed about it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -22,6 +22,9 @@ from transcoder.media.checksum import checksum
 from transcoder.media.containers import open_input
 from transcoder.media.damage import DamageLog
 from transcoder.model import Span, VideoTrack
+
+_HELD_BACK = 32
+"""So many frames without a timestamp may lead up to the first that has one; each is a whole picture in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class Timestamps:
         self._delay: int | None = None
         self._last: int | None = None
         self.repaired = 0
+        """Timestamps that did not come after the one before."""
+        self.filled = 0
+        """Timestamps that were missing."""
 
     def saw_packet(self, pts: int | None, dts: int | None) -> None:
         """Note a packet's stored number: AVI stores one for each packet, in decoding order only.
@@ -60,12 +66,21 @@ class Timestamps:
             self._delay = max(0, pts - dts) if pts is not None else 0
         self._queue.append(dts + self._delay)
 
+    def waits(self, pts: int | None) -> bool:
+        """Whether the first frames have no timestamp, so that they are dated back from the first one that has."""
+        return pts is None and self._last is None and not self._assumed and not self._decode_order
+
+    def date_back(self, frames: int, known: int) -> None:
+        """Let so many undated frames lead up to a known timestamp."""
+        self._last = known - (frames + 1) * self._step
+
     def next(self, pts: int | None) -> int:
         """The timestamp of the next frame in presentation order, given the one the decoder reports."""
         if self._decode_order:
             pts = self._queue.popleft() if self._queue else None
         if self._assumed or pts is None:
             pts = 0 if self._last is None else self._last + self._step
+            self.filled += not self._assumed
         elif self._last is not None and pts <= self._last:
             self.repaired += 1
             pts = self._last + 1
@@ -127,6 +142,7 @@ def _decode(path: Path, track: VideoTrack, log: DamageLog, from_pts: int | None 
     """All frames from the last key frame at or before a moment, which may come a little later or earlier."""
     stamps = Timestamps(track.timing, nominal_step(track))
     count = 0
+    undated: list[av.video.frame.VideoFrame] = []
     log.begin(track)
     with open_input(path) as container:
         stream = container.streams[track.index]
@@ -162,11 +178,27 @@ def _decode(path: Path, track: VideoTrack, log: DamageLog, from_pts: int | None 
                         hint="cut the recording where it changes and send the pieces",
                     )
                 count += 1
-                repaired, pts = stamps.repaired, stamps.next(frame.pts)
                 log.picture(frame.pts, corrupt=frame.is_corrupt)
-                if stamps.repaired > repaired:
-                    log.moved(pts)
-                yield TimedFrame(pts, frame)
+                undated.append(frame)
+                if stamps.waits(frame.pts) and len(undated) < _HELD_BACK:
+                    continue
+                yield from _dated(undated, stamps, log)
+                undated.clear()
+        yield from _dated(undated, stamps, log)
         log.end()
     if not count and from_pts is None:
         raise InputError("no frame can be decoded", where=path.name, code="no-frames")
+
+
+def _dated(frames: Sequence[av.video.frame.VideoFrame], stamps: Timestamps, log: DamageLog) -> Iterator[TimedFrame]:
+    """Frames with their timestamps; those without one before the first known one are dated back from it."""
+    if len(frames) > 1 and (known := frames[-1].pts) is not None:
+        stamps.date_back(len(frames) - 1, known)
+    for frame in frames:
+        repaired, filled = stamps.repaired, stamps.filled
+        pts = stamps.next(frame.pts)
+        if stamps.repaired > repaired:
+            log.moved(pts)
+        if stamps.filled > filled:
+            log.undated(pts)
+        yield TimedFrame(pts, frame)

@@ -26,6 +26,9 @@ class Walk:
     last: int | None = None
     last_duration: int = 0
     missing: int = 0
+    leading: int = 0
+    """Packets without a time before the first that has one."""
+    hidden: int = 0
     previous: int | None = None
     gaps: set[int] = field(default_factory=set)
 
@@ -33,8 +36,10 @@ class Walk:
         """Take the next packet."""
         self.packets += 1
         self.bytes += packet.size
+        self.hidden += packet.is_discard
         if packet.pts is None:
             self.missing += 1
+            self.leading += self.first is None
             return
         if self.first is None or packet.pts < self.first:
             self.first = packet.pts

@@ -6,6 +6,7 @@ source track into the output stream here, so that no encoder can forget one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -148,7 +149,7 @@ class VideoWriter:
             context.flags |= flags
         if track.interlaced:
             context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
-        if track.sample_aspect is not None:
+        if track.sample_aspect is not None and not _stretches(track.display_matrix, track.sample_aspect):
             context.sample_aspect_ratio = track.sample_aspect
         context.color_range, context.color_primaries = track.color_range, track.color_primaries
         context.color_trc, context.colorspace = track.color_trc, color_space
@@ -199,6 +200,14 @@ class VideoWriter:
             if self._audio is not None and packet.dts is not None:
                 self._audio.copy_until(packet.dts * self._time_base)
             self._container.mux_one(packet)
+
+
+def _stretches(matrix: tuple[int, ...] | None, aspect: Fraction) -> bool:
+    """Whether the aspect is the display matrix's own: said twice, players would stretch the picture twice."""
+    if matrix is None:
+        return False
+    across, down = math.hypot(matrix[0], matrix[1]), math.hypot(matrix[3], matrix[4])
+    return down > 0 and aspect != 1 and abs(across / down / float(aspect) - 1) < 0.001
 
 
 class _AudioCopy:

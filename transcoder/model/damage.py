@@ -19,6 +19,8 @@ class DamageKind(StrEnum):
     """A packet that decoded, and no picture came of it: mostly what it refers to is missing."""
     HIDDEN = "hidden"
     """A packet that the container's edit list keeps from being shown."""
+    UNDATED = "undated"
+    """A frame without a timestamp: a nominal step from its neighbour was assumed."""
     MOVED = "moved"
     """A timestamp that did not come after the one before, and was moved by a tick."""
 

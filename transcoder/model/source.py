@@ -69,6 +69,8 @@ class VideoTrack:
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
     chosen: str = "the only one"
     """Why this stream, where the file holds several."""
+    hidden: int = 0
+    """Packets that an edit list keeps from being shown."""
     ends_early: str = ""
     """The error that the file ends in, where it is cut short."""
 
