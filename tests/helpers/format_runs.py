@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
+import math
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,12 +18,16 @@ from typing import Any
 import pytest
 
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.beside import OF_CONTAINER
 from transcoder.encode.ladder import ENCODERS, Plan, plan_ladder
+from transcoder.errors import TranscodeError
 from transcoder.media.probe import probe
 from transcoder.model import Encoded, EncodeSpec, Fate, RungName, SourceInfo
 from transcoder.profile import load
 
 CAP = 1_000_000
+_LIGHT = 25e6
+"""Samples of luma in all frames together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,8 @@ def ffprobe(path: Path, stream: int) -> dict[str, Any]:
     }
 
 
-def frame_times(seen: Mapping[str, Any], timing: str) -> list[Fraction]:
-    """Presentation times from the first frame on, as ffprobe knows them.
+def frame_times(seen: Mapping[str, Any], timing: str) -> Sequence[Fraction | None]:
+    """Presentation times as ffprobe knows them, None where it knows none.
 
     :param timing: how the source's container times frames: AVI has decoding times only, and raw streams none.
     """
@@ -92,10 +98,9 @@ def frame_times(seen: Mapping[str, Any], timing: str) -> list[Fraction]:
         rate = Fraction(seen["stream"]["avg_frame_rate"])
         return [number / rate for number in range(len(seen["frames"]))]
     if timing == "decode-order":
-        stamps = sorted(int(item["dts"]) for item in seen["packets"])[: len(seen["frames"])]
-    else:
-        stamps = [int(item["best_effort_timestamp"]) for item in seen["frames"]]
-    return [(stamp - stamps[0]) * tick for stamp in stamps]
+        return [stamp * tick for stamp in sorted(int(item["dts"]) for item in seen["packets"])][: len(seen["frames"])]
+    stamps = [item.get("best_effort_timestamp") for item in seen["frames"]]
+    return [None if stamp is None else int(stamp) * tick for stamp in stamps]
 
 
 def presentation(seen: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,14 +128,22 @@ def presentation(seen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def row(about: str, done: Run) -> str:
-    """One line of docs/formats-video.md."""
+    """One line of docs/formats-video.md: what differs from kind to kind."""
+    video = done.source.video
+    assert video is not None
     names = dict.fromkeys(str(rung.name) for rung in done.plan.rungs)
-    items = {
-        fate: "; ".join(_short(item.item) for item in done.encoded.fates if item.fate is fate) or "-"
-        for fate in (Fate.KEPT, Fate.CONVERTED, Fate.LOST)
-    }
-    cells = [about, done.source.video.timing if done.source.video else "", ", ".join(names)]
-    return "| " + " | ".join([*cells, *(items[fate].replace("|", "/") for fate in items)]) + " |"
+    cells = [about, f"{video.codec}, {video.pixel_format}", video.timing, ", ".join(names)]
+    for fate in (Fate.KEPT, Fate.CONVERTED, Fate.LOST):
+        items = [
+            _short(item.item)
+            for item in done.encoded.fates
+            if item.fate is fate and not item.item.startswith(_IN_EVERY_ROW) and not item.note.startswith(OF_CONTAINER)
+        ]
+        cells.append("; ".join(items).replace("|", "/") or "-")
+    return "| " + " | ".join(cells) + " |"
+
+
+_IN_EVERY_ROW = ("video stream", "timestamps")
 
 
 def _short(item: str) -> str:
@@ -139,3 +152,35 @@ def _short(item: str) -> str:
     kept = [text, *(number for number in numbers if not number.split(" ", maxsplit=1)[0].isdigit())]
     joined = ", ".join(kept)
     return joined if joined.count("(") == joined.count(")") else joined + ")"
+
+
+def hdr_figures(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Mastering display and light levels, as numbers."""
+    side_data = [*seen["stream"].get("side_data_list", []), *seen["frames"][0].get("side_data_list", [])]
+    figures: dict[str, Any] = {}
+    for item in side_data:
+        if item.get("side_data_type") in ("Mastering display metadata", "Content light level metadata"):
+            for key, value in item.items():
+                if key != "side_data_type":
+                    figures[key] = round(float(Fraction(value)), 4) if isinstance(value, str) else value
+    return figures
+
+
+def row_of_error(about: str, error: TranscodeError) -> str:
+    """The line of a file that cannot be delivered."""
+    return f"| {about} | - | - | - | - | - | not delivered: {error.code} |"
+
+
+def footage(corpus: Path) -> list[str]:
+    """Light video files of the corpus, by the manifest's figures; heavier ones are encoded in test_corpus.py."""
+    if not corpus.is_dir():
+        return []
+    with (corpus / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = []
+    for row in rows:
+        if row["path"].startswith(("formats/", "video/")) and row["kind"].startswith("video"):
+            samples = math.prod(float(row[key] or 0) for key in ("width", "height", "fps", "duration_s"))
+            if 0 < samples <= _LIGHT:
+                found.append(row["path"])
+    return sorted(found)

@@ -16,6 +16,7 @@ _STREAMS = 64
 _LISTED = 12
 """So many names in one line; a hostile file may carry thousands."""
 _RECORDED = "recorded in the certificate"
+OF_CONTAINER = "what the container said of itself"
 _LONGEST = 120
 _PLACES = ("location", "com.apple.quicktime.location.ISO6709", "LOCATION")
 _FORMS = {
@@ -129,7 +130,7 @@ def _of_tags(source: SourceInfo, produced: SourceInfo) -> Iterable[ItemFate]:
     for names, fate, note in (
         (kept, Fate.KEPT, "in the file itself"),
         (others, Fate.CONVERTED, _RECORDED),
-        (own, Fate.CONVERTED, f"what the container said of itself; {_RECORDED}"),
+        (own, Fate.CONVERTED, f"{OF_CONTAINER}; {_RECORDED}"),
     ):
         if names:
             more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
