@@ -115,6 +115,7 @@ def transcode(
     within_s: Fraction | None = None,
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
+    stream: int | None = None,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -131,6 +132,7 @@ def transcode(
     :param within_s: be ready in so many seconds, with less encoding effort where it must be.
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
+    :param stream: number of the video stream to deliver, of several; None means the best one.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -152,6 +154,7 @@ def transcode(
         stills=stills,
         within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
+        stream=stream,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 
@@ -203,11 +206,13 @@ def plan(
     profile: Profile | str = "cps-twif-1mb",
     cap_bytes: int | None = None,
     max_parts: int | None = None,
+    stream: int | None = None,
     progress: ProgressCallback = ignore_progress,
     settings: Settings | None = None,
 ) -> Forecast:
     """Predict what ``transcode`` would deliver, from short samples of the source; nothing is written.
 
+    :param stream: number of the video stream that is meant, of several.
     :raises InputError: where the source is not usable.
     """
     from transcoder import tasks
@@ -220,7 +225,7 @@ def plan(
         progress(Progress(source=str(source), phase=phase, done=done, total=total, unit="samples"))
 
     local.confirm_readable(Path(source))
-    arguments = {"path": Path(source), "profile": loaded}
+    arguments = {"path": Path(source), "profile": loaded, "stream": stream}
     return _in_child(tasks.PLAN, arguments, settings or Settings.from_environment(), Path(source), (), tick)
 
 
@@ -268,17 +273,29 @@ def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
     ]
 
 
-def inspect(path: Path | str, *, settings: Settings | None = None) -> SourceInfo:
+def inspect(path: Path | str, *, stream: int | None = None, settings: Settings | None = None) -> SourceInfo:
     """Describe a source: hash, container, streams, timing, or the picture's properties.
 
+    :param stream: number of the video stream that is meant, of several; None means the best one.
     :raises InputError: where it is not media.
+    :raises UsageError: where it has no such video stream.
     """
     from transcoder import tasks
 
     admitted = local.admit(Path(path))
-    arguments = {"path": Path(path), "sha256": admitted.sha256}
+    arguments = {"path": Path(path), "sha256": admitted.sha256, "stream": stream}
     found = _in_child(tasks.INSPECT, arguments, settings or Settings.from_environment(), Path(path), (), _no_tick)
     return replace(found, path=Path(path), bytes=admitted.bytes, sha256=admitted.sha256)
+
+
+def video_streams(path: Path | str, *, settings: Settings | None = None) -> list[int]:
+    """Numbers of the video streams that can be asked for, in the file's order.
+
+    :raises InputError: where it is not media.
+    """
+    source = inspect(path, settings=settings)
+    others = [track.index for track in source.others if track.footage]
+    return sorted([*others, source.video.index]) if source.video is not None else []
 
 
 R = TypeVar("R")
@@ -324,6 +341,7 @@ def inspect_regions(
     *,
     out: Path | str,
     regions: Path | str | None = None,
+    stream: int | None = None,
     progress: ProgressCallback = ignore_progress,
     settings: Settings | None = None,
 ) -> Inspection:
@@ -331,6 +349,7 @@ def inspect_regions(
 
     :param out: the folder for both files; it is made when needed, and nothing in it is overwritten.
     :param regions: a JSON file of regions that a person marked, shown with the others.
+    :param stream: number of the video stream to look at, of several.
     :raises InputError: where the source is not usable.
     :raises StorageError: where a file of that name exists or cannot be written.
     """
@@ -341,7 +360,7 @@ def inspect_regions(
 
     source, settings = Path(path), settings or Settings.from_environment()
     admitted = local.admit(source)
-    stem = safe_stem(SourceInfo(path=source, bytes=admitted.bytes, sha256=admitted.sha256, container=""))
+    stem = safe_stem(SourceInfo(path=source, bytes=admitted.bytes, sha256=admitted.sha256, container="", stream=stream))
     names = {"document": f"{stem}.regions.json", "sheet": f"{stem}.regions.jpg"}
     store = local.LocalStore(Path(out))
     store.reserve(list(names.values()))
@@ -350,7 +369,8 @@ def inspect_regions(
         made = work / "made"
         made.mkdir()
         answer = parent.run(
-            tasks.SCOUT, {"path": source, "sha256": admitted.sha256, "regions": marked}, policy=settings.sandbox,
+            tasks.SCOUT, {"path": source, "sha256": admitted.sha256, "regions": marked, "stream": stream},
+            policy=settings.sandbox,
             name=source.name, read=[source, *([marked] if marked else [])], work=made, tick=tick,
             source_bytes=admitted.bytes,
         )  # fmt: skip
@@ -433,4 +453,5 @@ __all__ = [
     "services",
     "transcode",
     "verify",
+    "video_streams",
 ]

@@ -27,6 +27,7 @@ class Order:
     regions: Path | None
     within_s: Fraction | None
     stills: int
+    stream: int | None
     clip: tuple[Fraction | None, Fraction | None] | None
     began: float
     """On the monotonic clock, which all processes share."""

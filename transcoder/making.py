@@ -18,7 +18,7 @@ from transcoder.encode.base import EncodeJob
 from transcoder.encode.ladder import Plan, plan_ladder
 from transcoder.errors import EncodeError
 from transcoder.made import Made, MadeFile, Order, Refused
-from transcoder.media.index import clip
+from transcoder.media.index import clip, damage_of
 from transcoder.media.probe import probe
 from transcoder.model import (
     Attempt,
@@ -92,7 +92,7 @@ def make(context: Context, order: Order) -> Made:
 
     :raises InputError: where the source is unusable.
     """
-    source = master = probe(order.source, sha256=order.sha256)
+    source = master = probe(order.source, sha256=order.sha256, stream=order.stream)
     if order.clip is not None:
         source = clip(master, *order.clip, context.tick)
     stem = delivery_stem(source, order.profile)
@@ -199,6 +199,7 @@ def _made(outcome: Outcome, refusal: Refusal | None, found: Evidence, stem: str)
     evidence = {f"{stem}{still.suffix}": still for still in found.stills}
     media |= {name: (still.path, "evidence") for name, still in evidence.items()}
     offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
+    damage = damage_of(outcome.studio.index, outcome.source.video) if outcome.source.video is not None else None
     statement = statements.build(
         statements.StatementInput(
             source=outcome.master,
@@ -213,7 +214,8 @@ def _made(outcome: Outcome, refusal: Refusal | None, found: Evidence, stem: str)
             override=order.override if choice.degraded else None,
             signer=order.signer,
             issued_at=order.issued_at,
-            fates=(choice.encoded.fates if choice.encoded else ()) + offset + found.fates,
+            fates=(choice.encoded.fates if choice.encoded else ()) + offset + found.fates + fates.damage_items(damage),
+            damage=damage,
             refusal=refusal.to_dict() if refusal else None,
             regions=outcome.studio.regions,
             checked=outcome.checked,

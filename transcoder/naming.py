@@ -14,10 +14,10 @@ _CLIP = re.compile(r"_clip-[0-9.]+-[0-9.]+")
 
 def delivery_stem(source: SourceInfo, profile: Profile) -> str:
     """The common name of a delivery's files: source, profile and the master's hash, safe on every file system."""
-    part = ""
+    part = _stream(source)
     if source.clip is not None:
         span = f"{exact_clock(source.clip.from_s)}-{exact_clock(source.clip.to_s)}"
-        part = f"_clip-{span.replace(':', '.')}"
+        part += f"_clip-{span.replace(':', '.')}"
     return f"{safe_name(source)}_{profile.name}_{source.sha256[:8]}{part}"
 
 
@@ -39,7 +39,12 @@ def confirm_stem(stem: str, expected: str, *, clipped: bool) -> str:
 
 def safe_stem(source: SourceInfo) -> str:
     """The common name of files that belong to a source alone."""
-    return f"{safe_name(source)}_{source.sha256[:8]}"
+    return f"{safe_name(source)}_{source.sha256[:8]}{_stream(source)}"
+
+
+def _stream(source: SourceInfo) -> str:
+    """Which of several video streams a person asked for: each is a delivery of its own, under its own name."""
+    return f"_stream-{source.stream}" if source.stream is not None else ""
 
 
 def safe_name(source: SourceInfo) -> str:

@@ -46,7 +46,9 @@ def transcode(request: Request, services: Services) -> Delivery:
 
         packets.prepare()
         admitted = local.admit(request.source, tick)
-        master = SourceInfo(path=request.source, bytes=admitted.bytes, sha256=admitted.sha256, container="")
+        master = SourceInfo(
+            path=request.source, bytes=admitted.bytes, sha256=admitted.sha256, container="", stream=request.stream
+        )
         expected = delivery_stem(master, request.profile)
         if request.clip is None:
             _reserve(expected, services)
@@ -91,6 +93,7 @@ def _order(request: Request, services: Services, admitted: Admitted, started: fl
         regions=request.regions,
         within_s=request.within_s,
         stills=request.profile.evidence_stills if stills is None else stills,
+        stream=request.stream,
         clip=request.clip,
         began=started,
         signer=services.signer.identity,

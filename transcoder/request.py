@@ -48,5 +48,7 @@ class Request:
     """Be ready in this time, with less effort where it must be."""
     stills: int | None = None
     """How many evidence stills of a video go along; None means what the profile says."""
+    stream: int | None = None
+    """The video stream that is meant, of several; None leaves the choice to the tool."""
     clip: tuple[Fraction | None, Fraction | None] | None = None
     """Only what is shown between two moments, in seconds from the first frame."""

@@ -20,20 +20,20 @@ DOCUMENT, SHEET = "document", "sheet"
 """What ``scout`` writes."""
 
 
-def inspect(context: Context, path: Path, sha256: str) -> SourceInfo:
+def inspect(context: Context, path: Path, sha256: str, stream: int | None) -> SourceInfo:
     """What is in a source."""
     from transcoder.media.probe import probe
 
-    return probe(path, sha256=sha256)
+    return probe(path, sha256=sha256, stream=stream)
 
 
-def scout(context: Context, path: Path, sha256: str, regions: Path | None) -> RegionSet:
+def scout(context: Context, path: Path, sha256: str, regions: Path | None, stream: int | None) -> RegionSet:
     """Find regions; the JSON and the contact sheet are left in the work folder."""
     from transcoder import scouting
     from transcoder.media.probe import probe
     from transcoder.regions import drawn
 
-    source = probe(path, sha256=sha256)
+    source = probe(path, sha256=sha256, stream=stream)
     result = scouting.scout(source, drawn.load(regions, source) if regions is not None else (), context.tick)
     text = json.dumps(result.document, indent=1, ensure_ascii=False)
     (context.work / DOCUMENT).write_text(text, encoding="utf-8")
@@ -41,13 +41,13 @@ def scout(context: Context, path: Path, sha256: str, regions: Path | None) -> Re
     return result.found
 
 
-def plan(context: Context, path: Path, profile: Profile) -> Forecast:
+def plan(context: Context, path: Path, profile: Profile, stream: int | None) -> Forecast:
     """Predict a delivery."""
     from transcoder.forecast import forecast
     from transcoder.media.probe import probe
 
     # The whole is not hashed: a forecast must not take longer than reading what it needs.
-    return forecast(probe(path, sha256=""), profile, context.work, context.tick)
+    return forecast(probe(path, sha256="", stream=stream), profile, context.work, context.tick)
 
 
 def remeasure(context: Context, parsed: dict[str, Any], source: Path, folder: Path) -> Sequence[Step]:

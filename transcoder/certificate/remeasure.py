@@ -79,7 +79,8 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path, tick: Tic
 
 def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
     """What was delivered of the master."""
-    info, edit = probe(source, sha256=predicate["source"]["sha256"]), predicate["edit"]
+    stream = predicate["source"]["video"]["stream"] if "video" in predicate["source"] else None
+    info, edit = probe(source, sha256=predicate["source"]["sha256"], stream=stream), predicate["edit"]
     return clip_again(info, edit["first_frame"], edit["frames"]) if edit else info
 
 

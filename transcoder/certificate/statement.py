@@ -20,6 +20,7 @@ import rfc8785
 from transcoder import resources
 from transcoder.certificate import sets
 from transcoder.certificate.base import SignerIdentity
+from transcoder.encode import hdr
 from transcoder.encode.reducing import Reduction
 from transcoder.errors import CertificateError
 from transcoder.metrics import packing
@@ -29,6 +30,7 @@ from transcoder.model import (
     CaseFields,
     Choice,
     Clip,
+    Damage,
     DeliveredFile,
     Encoded,
     Fidelity,
@@ -55,6 +57,8 @@ SCHEMA_NAME = "certificate.schema.json"
 _SERIES_SHARE = 0.2
 """At most this share of the cap may go into per-frame data of one certificate."""
 _METADATA_CHARACTERS = 4000
+_STREAMS = 64
+"""More streams than this are counted in the list of fates only."""
 _LIBRARIES = (
     "av",
     "numpy",
@@ -104,6 +108,8 @@ class StatementInput:
     """Evidence stills, as they are to be listed."""
     documents: Sequence[Mapping[str, object]] = ()
     """Files that are documents, with the hash of the picture on the page of each."""
+    damage: Damage | None = None
+    """What is broken in the source itself."""
     volumes: Sequence[Volume] = ()
     """The untouched original in volumes, where it goes along."""
 
@@ -135,7 +141,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "stills": [dict(still) for still in facts.stills],
             "documents": [dict(item) for item in facts.documents],
             "original": sets.original(source, facts.volumes),
-            "timing": _timing(source.video, facts.choice, facts.fidelity),
+            "timing": _timing(source.video, facts.choice, facts.fidelity, facts.damage),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
             "fates": [{"item": f.item, "fate": str(f.fate), "note": f.note} for f in facts.fates],
@@ -283,6 +289,7 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
         video = source.video
         described["video"] = {
             "stream": video.index,
+            "chosen": video.chosen,
             "codec": video.codec,
             "profile": video.profile,
             "pixel_format": video.pixel_format,
@@ -292,6 +299,7 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
             "rotation_deg": video.rotation_deg,
             "mirrored": video.mirrored,
             "interlaced": video.interlaced,
+            "field_order": video.field_order,
             "color": {
                 "range": video.color_range,
                 "primaries": video.color_primaries,
@@ -304,7 +312,23 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
             "duration_s": _number(float(video.duration_s)),
             "variable_rate": video.variable_rate,
             "timing": video.timing,
+            "hdr": hdr.settings_of(video) or None,
+            "side_data": list(video.side_data),
+            "tags": _metadata(video.tags),
         }
+        described["chapters"] = source.chapters
+        described["others"] = [
+            {
+                "stream": track.index,
+                "kind": track.kind,
+                "codec": track.codec,
+                "name": track.name,
+                "size": list(track.size) if track.size is not None else None,
+                "packets": track.packets,
+                "bytes": track.bytes,
+            }
+            for track in source.others[:_STREAMS]
+        ]
         described["audio"] = [
             {
                 "stream": track.index,
@@ -376,7 +400,28 @@ def _delivery(choice: Choice, profile: Profile) -> dict[str, object] | None:
     }
 
 
-def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None) -> dict[str, object] | None:
+def _damage(damage: Damage) -> dict[str, object]:
+    return {
+        "decoded": damage.decoded,
+        "ends_early": damage.ends_early or None,
+        "counts": {str(kind): count for kind, count in damage.counts.items()},
+        "spans": [
+            {
+                "kind": str(span.kind),
+                "from_s": _number(float(span.from_s)),
+                "to_s": _number(float(span.to_s)),
+                "first_frame": span.first_frame,
+                "events": span.events,
+            }
+            for span in damage.spans
+        ],
+        "spans_omitted": damage.omitted,
+    }
+
+
+def _timing(
+    video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None, damage: Damage | None
+) -> dict[str, object] | None:
     if video is None or choice.best is None:
         return None
     from transcoder.media.index import frames_digest
@@ -385,6 +430,7 @@ def _timing(video: VideoTrack | None, choice: Choice, fidelity: Fidelity | None)
     return {
         "basis": video.timing,
         "offset_s": str(encoded.timing_offset_s),
+        "damage": _damage(damage) if damage is not None else None,
         "frames": fidelity.frames if fidelity else None,
         "max_error_s": str(fidelity.max_time_error_s) if fidelity else None,
         "first_s": _number(fidelity.times_s[0]) if fidelity else None,

@@ -131,17 +131,20 @@ def source(info: SourceInfo) -> None:
     if info.video is not None:
         video = info.video
         say(
-            f"  video {video.codec} {video.width}x{video.height} {video.pixel_format}, {video.frames:,} packets, "
-            f"{float(video.duration_s):.3f} s, timing: {video.timing}"
+            f"  video (stream {video.index}) {video.codec} {video.width}x{video.height} {video.pixel_format}, "
+            f"{video.frames:,} packets, {float(video.duration_s):.3f} s, timing: {video.timing}"
             + (", variable frame rate" if video.variable_rate else "")
-            + (", interlaced" if video.interlaced else "")
+            + (f", interlaced, {video.field_order}" if video.interlaced else "")
             + (f", rotation {video.rotation_deg}" if video.rotation_deg else "")
             + (f", sample aspect {video.sample_aspect}" if video.sample_aspect not in (None, 1) else "")
         )
     for track in info.audio:
         say(f"  audio {track.codec} {track.sample_rate_hz} Hz {track.channels} ch, {float(track.duration_s):.3f} s")
     for other in info.others:
-        say(f"  other {other.kind} {other.codec or ''}")
+        size = f" {other.size[0]}x{other.size[1]}" if other.size else ""
+        say(f"  other (stream {other.index}) {other.kind} {other.codec or ''}{size} {other.name}".rstrip())
+    if info.video is not None and any(other.footage for other in info.others):
+        say(f"  stream {info.video.index} was chosen ({info.video.chosen}); --stream N takes another, all every one")
     if info.still is not None:
         still = info.still
         say(f"  picture {still.format} {still.width}x{still.height} {still.mode}, {still.bit_depth} bits")

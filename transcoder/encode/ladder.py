@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby, takewhile
 
-from transcoder.encode import audio, fates, h264, hevc, levels, reducing, roi
+from transcoder.encode import audio, fates, h264, hdr, hevc, levels, reducing, roi
 from transcoder.encode.av1 import Av1
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.h264 import H264
@@ -37,6 +37,10 @@ ENCODERS: Mapping[str, Callable[[EncodeJob], Encoder]] = {
 OFFSETS: Mapping[str, roi.Offsets] = {"h264": h264.OFFSETS, "hevc": hevc.OFFSETS}
 """Codecs whose encoder spends bits by region; the others ignore regions, and none is claimed for them."""
 
+_NO_FIELDS = {
+    "av1": "not av1: it has no coding of fields, and the source is interlaced",
+    "hevc": "not hevc: x265 makes each field a picture of its own, which players show at half the height",
+}
 _CONTAINER_OF = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "mkv"}
 _EXTENSIONS = {"jpeg": "jpg"}
 _MUX_BYTES_PER_FRAME = 12
@@ -118,6 +122,8 @@ def _video_rungs(
     stream_fault = _not_playable(source, profile)
     if source.clip is not None:
         yield RungName.UNCHANGED, "a part of the video was asked for"
+    elif source.stream is not None and any(track.footage for track in source.others):
+        yield RungName.UNCHANGED, f"one video stream of several was asked for (stream {source.stream})"
     elif source.bytes > cap:
         yield RungName.UNCHANGED, f"{source.bytes} bytes are over the cap of {cap}"
     elif container not in profile.video.containers:
@@ -134,6 +140,8 @@ def _video_rungs(
         yield RungName.REWRAP, stream_fault
     elif video.timing != "container":
         yield RungName.REWRAP, "the source stores no presentation timestamps to copy"
+    elif video.hidden:
+        yield RungName.REWRAP, f"an edit list hides {video.hidden} pictures, and a copy of the packets would show them"
     elif payload > cap:
         yield RungName.REWRAP, f"the compressed streams alone are {payload} bytes, over the cap of {cap}"
     elif not holders:
@@ -162,12 +170,17 @@ def _video_rungs(
     deep = layout is not None and layout.bit_depth > 8
     # In the profile's order, but hardly any player takes H.264 with more than 8 bits: then it comes last.
     codecs = sorted(profile.video.codecs, key=lambda name: deep and name == "h264")
+    if video.interlaced:
+        yield from ((RungName.RE_ENCODE, _NO_FIELDS[name]) for name in codecs if name in _NO_FIELDS)
+        codecs = [name for name in codecs if name not in _NO_FIELDS]
     for codec in codecs:
         settings: dict[str, Value] = {
             "container": profile.video.containers[0],
             "preset": profile.video.preset,
             "pixel_format": pixel_format,
             **({"level": _level(video, pixel_format, profile)} if codec == "h264" else {}),
+            **({"fields": video.field_order} if video.field_order is not None else {}),
+            **hdr.settings_of(video),
             **roi.as_settings(OFFSETS.get(codec, {}), kinds or ()),
         }
         rung = Rung(
@@ -193,7 +206,7 @@ def _video_rungs(
 
 
 def _level(video: VideoTrack, pixel_format: str, profile: Profile) -> str:
-    size = frames.even_size(video.width, video.height, pixel_format)
+    size = frames.even_size(video.width, video.height, pixel_format, interlaced=video.interlaced)
     return levels.level_of(*size, video.average_rate or Fraction(25), profile.video.preset)
 
 

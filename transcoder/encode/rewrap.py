@@ -17,14 +17,15 @@ from typing import Any
 
 import av.packet
 
+from transcoder.encode import beside
 from transcoder.encode.base import EncodeJob
 from transcoder.errors import EncodeError
 from transcoder.media.checksum import checksum
 from transcoder.media.containers import library_errors, open_input
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
-from transcoder.media.writer import open_output, timing_offset
-from transcoder.model import Encoded, EncodeSpec, VideoTrack
+from transcoder.media.writer import copied_stream, open_output, timing_offset
+from transcoder.model import Encoded, EncodeSpec, SourceInfo, VideoTrack
 
 _PROOF = "sha256 of every packet and every timestamp equal the source's"
 _PROOF_OF_A_CLIP = f"{_PROOF}; every frame decodes to the same samples"
@@ -54,24 +55,26 @@ class Rewrap:
         with library_errors("rewrapping", source.path):
             self._copy(target, container, indexes, offset)
             self._prove(target, indexes, offset)
+            produced = probe(target, sha256="")  # a container that nothing opens proves nothing
             if video.span is not None:
-                self._prove_frames(target, offset)
+                self._prove_frames(produced, offset)
         return Encoded(
             path=target,
             bytes=target.stat().st_size,
             settings={"container": container},
             lossless_proof=_PROOF if video.span is None else _PROOF_OF_A_CLIP,
-            fates=spec.rung.fates,
+            fates=spec.rung.fates + beside.fates(source, produced),
             timing_offset_s=offset,
         )
 
     def _copy(self, target: Path, container: str, indexes: Sequence[int], offset: Fraction) -> None:
         source, video = self._job.source, self._video
         with open_input(source.path) as inputs, open_output(target, container, video.time_base) as output:
+            output.metadata.update(beside.tags_to_keep(self._job.source))
             streams = {}
             for index in indexes:
                 template = inputs.streams[index]
-                stream = output.add_stream_from_template(template)
+                stream = copied_stream(output, template)
                 if index == video.index:
                     if video.display_matrix is not None:
                         stream.set_display_matrix(video.display_matrix)  # type: ignore[attr-defined]
@@ -108,13 +111,13 @@ class Rewrap:
         begin = self._video.start_s
         return stamp is not None and begin <= stamp * packet.time_base < begin + self._video.duration_s
 
-    def _prove_frames(self, target: Path, offset: Fraction) -> None:
+    def _prove_frames(self, produced: SourceInfo, offset: Fraction) -> None:
         """:raises EncodeError: where a frame of the clip does not decode to the very same samples."""
-        span, made = self._video.span, probe(target, sha256="").video
+        span, made = self._video.span, produced.video
         assert span is not None
         if made is None:
             raise EncodeError("the copied packets hold no video")
-        pairs = zip_longest(zip(span.moments, span.sums, strict=True), read_frames(target, made))
+        pairs = zip_longest(zip(span.moments, span.sums, strict=True), read_frames(produced.path, made))
         for number, (wanted, timed) in enumerate(pairs):
             if wanted is None or timed is None or checksum(timed.frame) != wanted[1]:
                 raise EncodeError(f"copying would change frame {number} of the clip, which needs one outside it")
@@ -132,7 +135,6 @@ class Rewrap:
                     raise EncodeError(f"stream {index} does not survive the rewrap packet for packet")
                 if abs(original.time_s - copy.time_s) > max(original.tick_s, copy.tick_s):
                     raise EncodeError(f"timestamps of stream {index} shift in the rewrap")
-        probe(target, sha256="")  # a container that nothing opens proves nothing
 
 
 @dataclass(frozen=True, slots=True)

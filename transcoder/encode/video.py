@@ -15,13 +15,15 @@ from pathlib import Path
 import av.codec.context
 import av.video.frame
 
-from transcoder.encode import audio, roi, statistics
+from transcoder.encode import audio, beside, roi, statistics
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.reducing import Reduction, scaled_size
 from transcoder.encode.statistics import FrameCost
 from transcoder.errors import EncodeError
 from transcoder.media import frames
 from transcoder.media.containers import library_errors
+from transcoder.media.fields import FieldMarker
+from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, nominal_step, read_frames
 from transcoder.media.repeats import without_repeats
 from transcoder.media.writer import AudioFeed, VideoWriter, timing_offset
@@ -125,7 +127,7 @@ class VideoReEncode:
                 "audio_bytes": feed.payload_bytes if feed else 0,
             },
             saturated=video_bytes < 0.9 * wanted,
-            fates=spec.rung.fates + self._sound.fates,
+            fates=spec.rung.fates + self._sound.fates + beside.fates(self._job.source, probe(path, sha256="")),
             timing_offset_s=offset,
         )
         return self._made[bitrate]
@@ -187,7 +189,7 @@ class VideoReEncode:
         matrix = frames.matrix_for(track.color_space, track.pixel_format, track.height)
         reduction = self._reduction
         scaled = scaled_size(track.width, track.height, reduction.scale)
-        size = frames.even_size(*scaled, pixel_format)
+        size = frames.even_size(*scaled, pixel_format, interlaced=track.interlaced)
         phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
         flags = None
         if self._codec.uses_pass_flags and number:
@@ -207,20 +209,23 @@ class VideoReEncode:
             offset_s=offset,
             audio=feed,
             clock_scale=self._codec.clock_scale,
+            tags=beside.tags_to_keep(job.source),
         )
         count = 0
         start_pts = round(track.start_s / track.time_base)
         weights = roi.Weights(job.regions.regions, self._offsets, size, track.time_base, start_pts, reduction.scale)
-        marker = roi.RegionMarker()
+        marker, fields, grown = roi.RegionMarker(), FieldMarker(track.field_order), FieldMarker(track.field_order)
         timed_frames = read_frames(job.source.path, track)
         if reduction.repeat_difference is not None:
             timed_frames = without_repeats(timed_frames, reduction.repeat_difference)
         with writer:
             for timed, duration in with_durations(timed_frames, nominal_step(track)):
-                frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
+                frame = fields.mark(timed.frame)
+                frame = frames.convert(frame, pixel_format, full_range=full_range, colorspace=matrix)
                 frame = frames.resized(frame, *scaled)
-                marked = marker.mark(frames.padded(frame, *size), weights.at(timed.pts))
-                writer.write(marked, timed.pts, duration)
+                if (frame.width, frame.height) != size:
+                    frame = grown.mark(frames.padded(frame, *size))
+                writer.write(marker.mark(frame, weights.at(timed.pts)), timed.pts, duration)
                 count += 1
                 if count == 1 and self._codec.after_open is not None:
                     self._codec.after_open()

@@ -117,12 +117,15 @@ def matrix_for(frame_space: int, source_format: str, height: int) -> int:
     return frame_space
 
 
-def even_size(width: int, height: int, name: str) -> tuple[int, int]:
-    """The size a format with shared chroma samples is encoded at: odd sides grow by one pixel."""
+def even_size(width: int, height: int, name: str, *, interlaced: bool = False) -> tuple[int, int]:
+    """The size a format with shared chroma samples is encoded at: odd sides grow by one pixel.
+
+    :param interlaced: then each field needs even sides, and a frame may grow by up to three rows.
+    """
     layout = layout_of(name)
     if layout is None:
         return width, height
-    step_x, step_y = 1 << layout.chroma_log2_width, 1 << layout.chroma_log2_height
+    step_x, step_y = 1 << layout.chroma_log2_width, 1 << (layout.chroma_log2_height + interlaced)
     return -(-width // step_x) * step_x, -(-height // step_y) * step_y
 
 

@@ -123,7 +123,8 @@ def _output_track(output: Output, track: VideoTrack) -> VideoTrack:
     if found is None:
         raise OutputMismatch("the output holds no video", where=output.path.name)
     grown = found.width - track.width, found.height - track.height
-    if not output.scaled and not all(0 <= pixels <= 1 for pixels in grown):
+    # Odd sides are made even, in an interlaced frame the height of each field.
+    if not output.scaled and not (0 <= grown[0] <= 1 and 0 <= grown[1] <= (3 if track.interlaced else 1)):
         raise OutputMismatch(
             f"the size changed from {track.width}x{track.height} to {found.width}x{found.height}",
             where=output.path.name,
