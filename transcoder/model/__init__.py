@@ -49,6 +49,7 @@ from transcoder.model.source import (
     OtherTrack,
     SourceInfo,
     StillInfo,
+    StillItem,
     VideoTrack,
 )
 from transcoder.model.span import Span
@@ -90,6 +91,7 @@ __all__ = [
     "SourceInfo",
     "Span",
     "StillInfo",
+    "StillItem",
     "Value",
     "Verdict",
     "VideoTrack",
