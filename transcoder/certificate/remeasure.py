@@ -124,7 +124,7 @@ def _confirm_crops(predicate: dict[str, Any], source: Path, folder: Path) -> Non
     for item in pieces["items"]:
         box = Box(*item["box"])
         crop = image.crop((box.x, box.y, box.right, box.bottom))
-        if not stills.pixels_equal(crop, stills.load(folder / item["name"])):
+        if not stills.pixels_equal(crop, stills.load_whole(folder / item["name"])):
             raise CertificateError("this crop is not the master's", where=item["name"], code="crop-differs")
 
 
@@ -190,7 +190,7 @@ Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 def _sample_still(info: SourceInfo, output: Path) -> list[Pair]:
     before, _ = stills.as_rgb(stills.load(info.path))
-    after, _ = stills.as_rgb(stills.load(output))
+    after, _ = stills.as_rgb(stills.load_whole(output))
     return _large_enough([(_luma(before), _luma(after))])
 
 

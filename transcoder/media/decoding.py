@@ -7,6 +7,7 @@ itself and only warns, so its warnings are asked for (libvips passes them on; Pi
 
 from __future__ import annotations
 
+import logging
 import struct
 import threading
 import warnings
@@ -44,6 +45,7 @@ _BACKGROUNDS: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 _GREY = frozenset(("L", "RGB", "RGBA", "LA", "I;16", "I;16B"))
 _STRIP = 64
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints about a file go to the terminal
 _LOCK = threading.RLock()
 """Whether Pillow accepts truncated files is one switch for all threads."""
 

@@ -152,13 +152,26 @@ def load(path: Path, page: int = 0) -> Image.Image:
     return decode(path, page).image
 
 
+def load_whole(path: Path) -> Image.Image:
+    """Decode one of our own pictures: where anything of it is missing, nothing of it counts.
+
+    :raises InputError: where not all of it decodes.
+    """
+    decoded = decode(path)
+    if decoded.damage:
+        raise unreadable(path, OSError(decoded.damage))
+    return decoded.image
+
+
 def as_bgr(image: Image.Image) -> NDArray[np.uint8]:
     """The picture as models take it: uint8, shape (height, width, 3), blue first."""
     return np.ascontiguousarray(np.asarray(image.convert("RGB"), np.uint8)[:, :, ::-1])
 
 
-def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def as_rgb(image: Image.Image, *, alpha: bool = False) -> tuple[Image.Image, tuple[str, ...]]:
     """The picture in 8-bit RGB or grey, as a viewer shows it, and what that conversion did.
+
+    :param alpha: keep transparency, where there is any, as RGBA.
 
     Colours of CMYK and Lab go through the embedded profile where there is one. Transparency is put
     on white, as browsers and viewers do. Sixteen-bit samples keep their upper eight bits.
@@ -179,6 +192,8 @@ def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         if rgba.getchannel("A").getextrema()[0] == 255:
             notes.append("the transparency channel is fully opaque and was left out")
             image = rgba.convert("RGB")
+        elif alpha:
+            return rgba, ()
         else:
             white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
             notes.append("transparency was laid on white")
@@ -186,7 +201,9 @@ def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
         source_mode = image.mode
         converted = _through_profile(image) if source_mode in ("CMYK", "LAB") else None
-        notes.append(f"{source_mode} converted to RGB" + (" through its colour profile" if converted else ""))
+        notes.append(f"{source_mode} converted to RGB" + (" through its colour profile" if converted else "")
+                     + (" by plain arithmetic, as no profile says what its inks look like"
+                        if source_mode == "CMYK" and not converted else ""))  # fmt: skip
         image = converted or image.convert("RGB")
     if image.mode in ("1", "L", "LA"):
         return image.convert("L"), tuple(notes)
@@ -223,6 +240,11 @@ def pixels_equal(first: Image.Image, second: Image.Image) -> bool:
         return False
     a, b = _canonical(first), _canonical(second)
     return a.shape == b.shape and bool(np.array_equal(a, b))
+
+
+def digest(payload: bytes) -> str:
+    """SHA-256 of a block of metadata, as ``StillItem`` has it."""
+    return hashlib.sha256(payload).hexdigest()
 
 
 def pixels_digest(image: Image.Image) -> str:

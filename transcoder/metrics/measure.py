@@ -283,7 +283,7 @@ def measure_still(source: Path, output: Path, regions: Sequence[Region] = ()) ->
     :raises OutputMismatch: where their sizes differ.
     """
     before, _ = stills.as_rgb(stills.load(source))
-    after, _ = stills.as_rgb(stills.load(output))
+    after, _ = stills.as_rgb(stills.load_whole(output))
     if before.size != after.size:
         raise OutputMismatch(f"the size changed from {before.size} to {after.size}", where=output.name)
     if before.mode != after.mode:

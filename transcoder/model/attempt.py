@@ -30,6 +30,8 @@ class Fate(StrEnum):
     KEPT = "kept"
     CONVERTED = "converted"
     LOST = "lost"
+    DAMAGED = "damaged"
+    """It was so in the source already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

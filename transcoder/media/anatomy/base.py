@@ -66,7 +66,8 @@ def guess(data: bytes) -> str:
         return "a Samsung trailer"
     if b"PK\3\4" in data[:64] or data.startswith(b"PK\5\6"):
         return "a ZIP archive"
-    return "of unknown kind"
+    lead = printable(data, 16)
+    return f"begins with {lead!r}" if data[:4].isalnum() else "of unknown kind"
 
 
 _LOOKS = {

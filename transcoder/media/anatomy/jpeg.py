@@ -126,7 +126,8 @@ def _one(marker: int, data: bytes) -> Iterator[Block]:
         c2pa = b"c2pa" in data[:4096]
         yield block("c2pa" if c2pa else "jumbf", f"{name} {'C2PA manifest' if c2pa else 'JUMBF'}", data)
     elif marker == 0xED and data.startswith(PHOTOSHOP_PREFIX):
-        yield block("photoshop", f"{name} Photoshop resources", data, resources(data[len(PHOTOSHOP_PREFIX) :]))
+        listed = data[len(PHOTOSHOP_PREFIX) :]
+        yield block("photoshop", "Photoshop resources", listed, resources(listed))
     elif marker == 0xEE and data.startswith(b"Adobe"):
         return  # says how samples are coded: part of the picture, not of what is known about it
     else:
@@ -164,6 +165,28 @@ def _behind(data: bytes, shape: Layout) -> Iterator[Block]:
         yield block(kind[0], f"{kind[1]} behind the first", picture)
         position = start + size
     yield from _unnamed(data[position:])
+
+
+def reindexed(payload: bytes, by: int, first_bytes: int) -> bytes | None:
+    """A multi-picture index (its segment's payload) whose further pictures moved; None where it is malformed.
+
+    :param by: how much further from the index they are now.
+    :param first_bytes: size of the first picture.
+    """
+    inner = bytearray(payload[4:])
+    for tag, value in tiff.first_directory(bytes(inner)):
+        place = inner.find(value) if tag == 0xB002 else -1
+        if place < 0 or len(value) < 16:
+            continue
+        order = ">" if inner[:2] == b"MM" else "<"
+        struct.pack_into(order + "I", inner, place + 4, first_bytes)
+        for number in range(1, len(value) // 16):
+            (offset,) = struct.unpack_from(order + "I", inner, place + 16 * number + 8)
+            if not 0 < offset + by < 1 << 32:
+                return None
+            struct.pack_into(order + "I", inner, place + 16 * number + 8, offset + by)
+        return payload[:4] + bytes(inner)
+    return None
 
 
 def _unnamed(data: bytes) -> Iterator[Block]:
