@@ -40,7 +40,7 @@ def media_names(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, s
     assert encoded is not None
     extension = winner.spec.rung.extension
     if pieces is not None:
-        piece = "tile" if pieces.kind == "tiles" else "crop"
+        piece = pieces.kind.removesuffix("s")
         named = {f"{stem}{item.suffix}": (item.path, piece) for item in pieces.files}
         if pieces.overview is not None:
             path = pieces.overview.path

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from transcoder import search
 from transcoder.certificate import statement as statements
 from transcoder.encode.base import EncodeJob, Tick
-from transcoder.encode.ladder import Plan, plan_ladder
+from transcoder.encode.ladder import PAGES, Plan, plan_ladder
 from transcoder.errors import CapUnreachable, EncodeError, FloorUnreachable, NoAcceptableEncoding
 from transcoder.media.index import clip
 from transcoder.media.probe import probe
@@ -99,6 +99,8 @@ def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple
     choice = choose(plan.gentle)
     if choice.winner is not None or len(plan.rungs) == len(plan.gentle):
         return plan, choice
+    if plan.parts is not None and plan.parts.encoder == PAGES:
+        return plan, _in_pieces(studio, plan.parts, choice)  # each page is looked at by itself
     studio.look_for_regions(drawn)
     plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
     choice = choose(plan.whole, before=choice.attempts)

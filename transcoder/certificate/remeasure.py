@@ -23,7 +23,7 @@ from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.metrics import measure
 from transcoder.metrics.ssim import mean, ssim_map
-from transcoder.model import Box, Fidelity, Region, SourceInfo
+from transcoder.model import Box, Fidelity, SourceInfo
 from transcoder.parts.tiles import rebuild
 
 SAMPLES = 8
@@ -49,7 +49,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     try:
         info = _master(source, predicate)
         with _outputs(parsed, folder) as outputs:
-            fidelity = _measure(info, outputs, tick, recorded_regions(predicate)).fidelity
+            fidelity = _measure(info, outputs, tick, predicate).fidelity
             _confirm_crops(predicate, source, folder)
             first = _compare(recorded, fidelity, predicate["verdict"])
             return [first, _oracle(info, [item.path for item in outputs], fidelity)]
@@ -73,7 +73,7 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
         return None
     info = _master(source, predicate)
     with _outputs(parsed, folder) as outputs:
-        return _measure(info, outputs, lambda *_: None, recorded_regions(predicate))
+        return _measure(info, outputs, lambda *_: None, predicate)
 
 
 def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
@@ -94,6 +94,8 @@ def _outputs(parsed: dict[str, Any], folder: Path) -> Iterator[list[measure.Outp
             whole = Path(place) / "whole.png"
             rebuilt(pieces, folder).save(whole, compress_level=1)
             yield [measure.Output(whole, Fraction(0))]
+    elif pieces and pieces["kind"] in ("pages", "frames"):
+        yield [measure.Output(folder / item["name"], Fraction(0)) for item in pieces["items"]]
     else:
         name = pieces["overview"] if pieces else predicate["files"][0]["name"]
         yield [measure.Output(folder / name, offset_of(parsed))]
@@ -129,8 +131,12 @@ def _confirm_crops(predicate: dict[str, Any], source: Path, folder: Path) -> Non
 
 
 def _measure(
-    info: SourceInfo, outputs: Sequence[measure.Output], tick: Tick, regions: Sequence[Region]
+    info: SourceInfo, outputs: Sequence[measure.Output], tick: Tick, predicate: dict[str, Any]
 ) -> measure.Measurement:
+    regions, pieces = recorded_regions(predicate), predicate["pieces"]
+    if pieces and pieces["kind"] in ("pages", "frames"):
+        numbers = [item["page"] - 1 for item in pieces["items"]]
+        return measure.measure_pages(info.path, list(zip(numbers, (item.path for item in outputs), strict=True)))
     if info.video is not None:
         return measure.measure_parts(info.path, info.video, outputs, tick, regions)
     return measure.measure_still(info.path, outputs[0].path, regions)

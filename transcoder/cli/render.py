@@ -56,7 +56,11 @@ def outcome(result: Outcome) -> None:
             say(f"  report:         {delivery.file('report').path}")
         return
     assert delivery is not None
-    media = [item for item in delivery.files if item.role in ("media", "still", "part", "overview", "tile", "crop")]
+    media = [
+        item
+        for item in delivery.files
+        if item.role in ("media", "still", "part", "overview", "tile", "crop", "page", "frame")
+    ]
     size = sum(item.bytes for item in media)
     count = f" in {len(media)} files" if len(media) > 1 else ""
     say(f"{delivery.source.name}: {_WORDS[str(delivery.verdict)]}")

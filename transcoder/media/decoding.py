@@ -75,10 +75,17 @@ def open_picture(path: Path, page: int = 0) -> Image.Image:
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS
         image = Image.open(path, formats=FORMATS)
         if page:
-            image.seek(page)
+            _seek(image, page)
         if image.format == "TIFF":
             _as_stored(image, path, page)
         return image
+
+
+def _seek(image: Any, page: int) -> None:
+    """A page by its place; in HEIF the first is the one that the file calls its primary picture."""
+    first = image.tell()
+    others = [number for number in range(image.n_frames) if number != first]
+    image.seek(others[page - 1])
 
 
 def _as_stored(image: Any, path: Path, page: int) -> None:

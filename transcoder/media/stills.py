@@ -61,17 +61,12 @@ def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInf
         subsampling = {444: "4:4:4", 422: "4:2:2", 420: "4:2:0"}.get(image.info["chroma"])
     if pages > 1:
         extras.append(f"{pages - 1} further picture(s)")
-    depth = image.info.get("bit_depth")
-    if not isinstance(depth, int):
-        # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
-        deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-        depth = 16 if deep else 8
     return StillInfo(
         format=format_name,
         mode=image.mode,
         width=image.width,
         height=image.height,
-        bit_depth=depth,
+        bit_depth=depth_of(image),
         pages=pages,
         subsampling=subsampling,
         has_transparency="A" in image.getbands() or "transparency" in image.info,
@@ -84,6 +79,16 @@ def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInf
         animated=pages > 1 and format_name in _ANIMATED,
         damage=decode(path).damage,
     )
+
+
+def depth_of(image: Image.Image) -> int:
+    """Bits of a sample in the file, of a picture whose headers were read; decoding may leave 8 of them."""
+    depth = image.info.get("bit_depth")
+    if isinstance(depth, int):
+        return depth
+    # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
+    deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    return 16 if deep else 8
 
 
 _ANIMATED = frozenset(("gif", "webp", "png", "avif"))

@@ -117,8 +117,9 @@ def _entry_block(data: bytes, directory: Directory, entry: Entry, where: str) ->
 
 def carried(item_name: str) -> bool:
     """Whether ``exif_block`` carries the tag that an item names."""
-    words = item_name.removeprefix("TIFF tag ").split(" ")
-    return item_name.startswith("TIFF tag ") and words[0].isdigit() and int(words[0]) in IN_EXIF
+    lead, _, rest = item_name.rpartition("TIFF tag ")
+    number = rest.split(" ")[0]
+    return (not lead or lead.startswith("page ")) and number.isdigit() and int(number) in IN_EXIF
 
 
 def exif_block(data: bytes, page: int = 0) -> bytes:
