@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from transcoder.encode import jpeg
+from transcoder.encode import fates, jpeg
 from transcoder.media import anatomy
 from transcoder.media.anatomy import jpeg as segments
 from transcoder.media.anatomy import tiff
@@ -30,7 +30,6 @@ _REASONS = {
     "auxiliary": _OUTSIDE,
     "trailing": "it lies outside the picture",
     "thumbnail": "a smaller copy of the source's picture",
-    "colour": "replaced by what the format itself says about colour",
 }
 _REWRITTEN = frozenset(("exif", "icc", "xmp", "density", "colour", "mpf"))
 
@@ -54,16 +53,15 @@ def account(
         if note.startswith("+"):
             counted[ItemFate(item=item.label, fate=Fate.CONVERTED, note=note[1:])] += 1
         elif item.kind in _REWRITTEN & kinds and not note:
-            counted[ItemFate(item=item.label, fate=Fate.CONVERTED, note="rewritten by the format's encoder")] += 1
+            how = "its places moved along" if item.kind == "mpf" else "rewritten by the format's encoder"
+            counted[ItemFate(item=item.label, fate=Fate.CONVERTED, note=how)] += 1
         elif item.kind == "tiff-tag" and tiff.carried(item.name) and "exif" in kinds:
             counted[ItemFate(item=item.label, fate=Fate.CONVERTED, note="in an EXIF block")] += 1
         else:
             reason = note or _REASONS.get(item.kind) or f"{_NAMES.get(format_name, format_name)} has no place for it"
+            reason += "; viewers take the samples for sRGB" if item.kind == "colour" else ""
             counted[ItemFate(item=item.label, fate=Fate.LOST, note=reason)] += 1
-    return tuple(
-        ItemFate(item=f"{count} x {fate.item}", fate=fate.fate, note=fate.note) if count > 1 else fate
-        for fate, count in counted.items()
-    )
+    return fates.grouped(counted)
 
 
 def account_for(

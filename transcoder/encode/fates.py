@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 from transcoder.media import frames
@@ -19,8 +21,13 @@ def unchanged(source: SourceInfo) -> tuple[ItemFate, ...]:
     whole = ItemFate(item="the whole file", fate=Fate.KEPT, note="byte for byte")
     if source.still is None:
         return (whole,)
-    items = tuple(ItemFate(item=item.label, fate=Fate.KEPT) for item in source.still.items)
-    return (whole, *damage(source.still), *items)
+    items = Counter(ItemFate(item=item.label, fate=Fate.KEPT) for item in source.still.items)
+    return (whole, *damage(source.still), *grouped(items))
+
+
+def grouped(counted: Counter[ItemFate]) -> tuple[ItemFate, ...]:
+    """What is the same several times, in one line."""
+    return tuple(replace(fate, item=f"{count} x {fate.item}") if count > 1 else fate for fate, count in counted.items())
 
 
 def damage(picture: StillInfo) -> tuple[ItemFate, ...]:

@@ -20,14 +20,16 @@ def recode_jpeg(data: bytes, name: str, *, markers: bool = True) -> bytes:
         raise EncodeError(f"the JPEG cannot be re-coded ({error})", where=name) from None
 
 
-def recode_png(data: bytes, name: str) -> bytes:
+def recode_png(data: bytes, name: str, *, deep: bool = False) -> bytes:
     """The same samples and chunks in better compressed rows, without a C2PA manifest, which signs the old bytes.
 
+    :param deep: the samples have more than 8 bits, and keep them although fewer might do.
     :raises EncodeError: where the data is not a PNG it understands.
     """
     try:
         return oxipng.optimize_from_memory(
-            data, level=4, fix_errors=False, optimize_alpha=False, strip=oxipng.StripChunks.strip([b"caBX"])
-        )
+            data, level=4, fix_errors=False, optimize_alpha=False, strip=oxipng.StripChunks.strip([b"caBX"]),
+            bit_depth_reduction=not deep,
+        )  # fmt: skip
     except oxipng.PngError as error:
         raise EncodeError(f"the PNG cannot be re-coded ({error})", where=name) from None

@@ -47,6 +47,9 @@ class LossyStill:
         path = self._job.workdir / f"{encoder}-{self._count}.{spec.rung.extension}"
         try:
             metadata, reasons = _carried(encoder, picture, stills.metadata_of(image))
+            if image.info.get("original_orientation") not in (None, 1):
+                turned = "+its rotation was set to none, as decoding has turned the picture"
+                reasons |= {item.sha256: turned for item in still.items if item.kind in ("exif", "xmp")}
             if encoder == "jpeg":
                 data, used = jpeg.encode(
                     picture, quality, str(spec.rung.settings.get("subsampling", "4:2:0")), self._job.source.name

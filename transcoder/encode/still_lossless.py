@@ -37,10 +37,10 @@ class LosslessStill:
             data, notes = self._jpeg(path.read_bytes())
         elif still.format == "png" and not still.damage:
             # Pillow holds deep colour in 8 bits, so such a PNG must go on as the file it is.
-            data = recode_png(path.read_bytes(), path.name)
+            data = recode_png(path.read_bytes(), path.name, deep=still.bit_depth > 8)
         else:
             plain, notes = _as_png(image, path, still.format)
-            data = recode_png(plain, path.name)
+            data = recode_png(plain, path.name, deep=still.bit_depth > 8)
         target = self._job.workdir / f"lossless.{spec.rung.extension}"
         target.write_bytes(data)
         if not stills.pixels_equal(image, stills.load_whole(target)):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from transcoder.media import anatomy
-from transcoder.media.decoding import FAULTS, decode, open_picture, too_many_pixels, unreadable
+from transcoder.media.decoding import FAULTS, decode, decode_once, open_picture, too_many_pixels, unreadable
 from transcoder.model import StillInfo
 
 DEEP_MODES = frozenset(("I", "I;16", "I;16B", "I;16L", "F"))
@@ -77,7 +77,7 @@ def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInf
         extras=tuple(extras),
         items=items,
         animated=pages > 1 and format_name in _ANIMATED,
-        damage=decode(path).damage,
+        damage=decode_once(path).damage,
     )
 
 
@@ -88,6 +88,8 @@ def depth_of(image: Image.Image) -> int:
         return depth
     # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
     deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    if image.mode in ("I", "F"):
+        return 32
     return 16 if deep else 8
 
 
@@ -154,7 +156,7 @@ def load(path: Path, page: int = 0) -> Image.Image:
     :param page: from 0; a frame of an animation is the whole picture at its moment.
     :raises InputError: where nothing of it decodes, or it is too large.
     """
-    return decode(path, page).image
+    return decode_once(path, page).image
 
 
 def load_whole(path: Path) -> Image.Image:
@@ -207,7 +209,7 @@ def as_rgb(image: Image.Image, *, alpha: bool = False) -> tuple[Image.Image, tup
         source_mode = image.mode
         converted = _through_profile(image) if source_mode in ("CMYK", "LAB") else None
         notes.append(f"{source_mode} converted to RGB" + (" through its colour profile" if converted else "")
-                     + (" by plain arithmetic, as no profile says what its inks look like"
+                     + (" by plain arithmetic: there is no profile of its inks that could be used"
                         if source_mode == "CMYK" and not converted else ""))  # fmt: skip
         image = converted or image.convert("RGB")
     if image.mode in ("1", "L", "LA"):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from transcoder.media.anatomy import isobmff, jpeg, others, png, tiff
-from transcoder.media.anatomy.base import MAX_BLOCKS, Block, block
+from transcoder.media.anatomy.base import MAX_BLOCKS, MAX_LISTED, Block, block
 
 _WALKERS: Mapping[str, Callable[[bytes], Iterator[Block]]] = {
     "jpeg": jpeg.blocks,
@@ -41,11 +41,18 @@ def blocks(path: Path, format_name: str) -> tuple[Block, ...]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             for number, item in enumerate(walker(data)):  # type: ignore[arg-type]
-                if number >= MAX_BLOCKS:
+                if number > MAX_BLOCKS:
                     break
                 found.append(item)
         except (struct.error, IndexError, ValueError, OverflowError):
             pass  # the blocks before the fault are still there
+    rest = found[MAX_LISTED:]
+    if len(rest) > 1:
+        sizes = b"".join(item.item.sha256.encode() for item in rest)
+        whole = block(
+            "other", f"{len(rest)} further blocks, {sum(item.item.bytes for item in rest)} bytes in all", sizes
+        )
+        found = [*found[:MAX_LISTED], Block(whole.item, b"")]
     return tuple(found)
 
 

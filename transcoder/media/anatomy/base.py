@@ -10,7 +10,9 @@ from transcoder.model import StillItem
 
 EXIF_PREFIX = b"Exif\0\0"
 MAX_BLOCKS = 512
-"""A file with more blocks than this is hostile or broken: the rest is counted as one."""
+"""A file with more blocks than this is hostile or broken: the rest is not looked at."""
+MAX_LISTED = 200
+"""A certificate lists this many; what there is beyond is counted as one."""
 _MAX_INFLATED = 16_000_000
 _KEPT_BYTES = 4_000_000
 """Payloads up to this size are kept for writing them into another file."""

@@ -125,7 +125,11 @@ def _of_items(data: bytes, meta: _Meta) -> Iterator[Block]:
         if number == meta.primary:
             continue
         payload = _payload(data, meta, item)
-        if item.kind == b"Exif":
+        about = {other for kind, own, others in meta.links if kind == b"cdsc" and own == number for other in others}
+        if about and meta.primary not in about and item.kind in (b"Exif", b"mime"):
+            name = "EXIF" if item.kind == b"Exif" else f"item of type {item.mime}"
+            yield block("auxiliary", f"{name} of another picture in the file", payload)
+        elif item.kind == b"Exif":
             skip = 4 + int.from_bytes(payload[:4], "big")
             exif = (payload[skip:] if skip < len(payload) else payload[4:]).removeprefix(EXIF_PREFIX)
             yield block("exif", "EXIF", exif, tiff.summary(exif))

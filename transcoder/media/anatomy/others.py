@@ -89,6 +89,11 @@ def bmp(data: bytes) -> Iterator[Block]:
         if kind == 0x4D424544 and length and 14 + place + length <= len(data):
             yield block("icc", "ICC profile", data[14 + place : 14 + place + length])
             end = max(end, 14 + place + length)
+    if bits == 32 and packing == 0:
+        # Nominally unused, and often transparency all the same; decoders drop it.
+        fourth = bytes(data[offset + 3 : offset + 4 * width * abs(height) : 4])
+        if len(set(fourth)) > 1:
+            yield block("other", "BMP fourth channel", fourth, "the fourth byte of each pixel")
     if size > 12 and 0 < end < len(data) and (behind := trailing(bytes(data[end:]))):
         yield behind
 
