@@ -112,8 +112,9 @@ def _kind(kind: str, path: Path, work: Path) -> Iterator[Row]:
     for encoder, (rung, profile, names) in ways.items():
         if large and encoder in ("avif", "webp"):
             continue
-        yield Row(kind, rung.name.value + ("" if encoder == "copy" else f" ({encoder})"),
-                  "both" if len(set(names)) > 1 else names[0], _fates(source, rung, profile, work / encoder))  # fmt: skip
+        way = rung.name.value + ("" if encoder == "copy" else f" ({encoder})")
+        allowed = "both" if len(set(names)) > 1 else names[0]
+        yield Row(kind, way, allowed, _fates(source, rung, profile, work / encoder))
     if not ways:
         reason = next(iter(plans.values()))[0].skipped[-1][1]
         yield Row(kind, "refused", "both", [ItemFate(item=reason, fate=Fate.LOST)])

@@ -6,7 +6,6 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,7 +188,7 @@ MADE_KINDS: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "TIFF with tags of its own": ("tags.tif", lambda: _saved(pictures.rgb(WIDTH, HEIGHT), "TIFF", tiffinfo=_TAGS)),
     "TIFF, 16 bits, colour": ("deep.tif", deep_tiff),
     "TIFF, floating point": ("float.tif", lambda: _saved(_GREY.convert("F"), "TIFF")),
-    "TIFF, cut off": ("cut.tif", lambda: _cut_tiff()),
+    "TIFF, cut off": ("cut.tif", _cut_tiff),
     "GIF with a transparent colour and a comment": (
         "comment.gif", lambda: _saved(_palette(True), "GIF", comment=TEXT, transparency=3)),
     "WebP with EXIF, ICC and XMP": (

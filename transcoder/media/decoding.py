@@ -45,6 +45,8 @@ _BACKGROUNDS: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 _GREY = frozenset(("L", "RGB", "RGBA", "LA", "I;16", "I;16B"))
 _STRIP = 64
+_BLOCK_ROWS, _BLOCK_COLUMNS = 32, 8
+"""Of JPEG's blocks: the highest there are, and the narrowest."""
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints about a file go to the terminal
 _REMEMBERED_PIXELS = 50_000_000
 _LAST: list[tuple[tuple[Path, int, int, int], Decoded]] = []
@@ -213,7 +215,11 @@ def _grey_rows(path: Path, image: Image.Image, fault: str) -> Decoded:
         raise unreadable(path, OSError(fault))
     height = samples.shape[0]
     if last < height:
-        found = f"rows {last + 1} to {height} could not be decoded and are grey"
+        # The row of blocks in which the data ended is grey from some place on.
+        block = samples[max(0, last - _BLOCK_ROWS) : last, -_BLOCK_COLUMNS:] == 128
+        ends = block.reshape(block.shape[0], -1).all(axis=1)
+        last -= len(ends) if ends.all() else int(np.argmin(ends[::-1]))
+        found = f"rows {last + 1} to {height} could not be decoded whole and are grey there"
         if height - last > height * 0.98:
             found += "; hardly anything of the picture is left"
     else:

@@ -58,7 +58,9 @@ def trailing(data: bytes, kind: str = "trailing") -> Block | None:
 
 
 def guess(data: bytes) -> str:
-    """What unnamed data looks like, by its first bytes."""
+    """What unnamed data looks like, by its first bytes; padding before them does not count."""
+    if data[4:8] != b"ftyp":
+        data = data.lstrip(b"\0")
     for found, meaning in _LOOKS.items():
         if data.startswith(found):
             return meaning

@@ -191,7 +191,7 @@ def reindexed(payload: bytes, by: int, first_bytes: int) -> bytes | None:
 
 def _unnamed(data: bytes) -> Iterator[Block]:
     if data.rstrip(b"\0"):
-        yield block("trailing", "data behind the end of the picture", data, guess(data.lstrip(b"\0")))
+        yield block("trailing", "data behind the end of the picture", data, guess(data))
 
 
 def _indexed(data: bytes, shape: Layout) -> Iterator[tuple[int, int]]:
