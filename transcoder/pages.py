@@ -7,7 +7,7 @@ are numbered; one certificate covers them all and says which file is which page.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,7 +123,7 @@ def _deliver(job: EncodeJob, number: int) -> _Page | str:
         gentle = []  # the decoder gave 8 of its bits: what follows is no longer the page, sample for sample
     choice = search.choose(gentle, cap, floors, studio)
     if choice.winner is None:
-        studio.look_for_regions(())
+        studio.look_for_regions([region for region in job.regions.regions if region.found_by == "drawn"])
         whole = plan_ladder(source, job.profile, cap, studio.regions.kinds()).whole
         choice = search.choose(whole, cap, floors, studio, before=choice.attempts)
     if choice.winner is None or choice.encoded is None:
@@ -193,7 +193,7 @@ def _choice(studio: Studio, spec: EncodeSpec, made: Sequence[_Page], broken: Seq
         bytes=size,
         settings={f"{word}s": len(made), "lossless": sum(item.lossless for item in files)},
         lossless_proof=_PROOF if lossless else None,
-        fates=(*broken, *_fates(still, source, made)),
+        fates=(*broken, *_fates(still, made, whole=not broken)),
     )
     fidelity = None
     if not lossless:
@@ -209,8 +209,11 @@ def _choice(studio: Studio, spec: EncodeSpec, made: Sequence[_Page], broken: Seq
     return Choice(winner=winner, encoded=encoded, attempts=(winner,), pieces=pieces)
 
 
-def _fates(still: StillInfo, source: SourceInfo, made: Sequence[_Page]) -> list[ItemFate]:
-    """What became of each page, and of everything that the file holds beside their samples."""
+def _fates(still: StillInfo, made: Sequence[_Page], *, whole: bool) -> list[ItemFate]:
+    """What became of each page, and of everything that the file holds beside their samples.
+
+    :param whole: every page decodes.
+    """
     word, fates = word_for(still), []
     for page in made:
         shown = f", shown for {page.shown_ms} ms" if page.shown_ms is not None else ""
@@ -232,16 +235,15 @@ def _fates(still: StillInfo, source: SourceInfo, made: Sequence[_Page]) -> list[
     if still.animated:
         note = "each frame is whole, as it is on display; how long is recorded with it"
         fates.append(ItemFate(item="animation", fate=Fate.CONVERTED, note=note))
-    return [*fates, *_beside(still, source, made)]
+    return [*fates, *_beside(still, made, whole)]
 
 
-def _beside(still: StillInfo, source: SourceInfo, made: Sequence[_Page]) -> list[ItemFate]:
+def _beside(still: StillInfo, made: Sequence[_Page], whole: bool) -> list[ItemFate]:
     written = {page.number: _written(page.encoded.path) for page in made}
     everything = [item for items in written.values() for item in items]
     target = _format_of(made[0].encoded.path)
-    notes: Mapping[str, str] = {
-        item.sha256: "+decoded, as a picture of its own" for item in still.items if item.kind == "picture"
-    }
+    note = "+decoded, as a picture of its own" if whole else "not every picture of the file decodes"
+    notes = {item.sha256: note for item in still.items if item.kind == "picture"}
     by_page: dict[int, list[StillItem]] = {}
     for item in still.items:
         head = item.name.partition(": ")[0]

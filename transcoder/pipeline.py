@@ -100,6 +100,8 @@ def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple
     if choice.winner is not None or len(plan.rungs) == len(plan.gentle):
         return plan, choice
     if plan.parts is not None and plan.parts.encoder == PAGES:
+        if drawn:
+            studio.look_for_regions(drawn, wanted=())
         return plan, _in_pieces(studio, plan.parts, choice)  # each page is looked at by itself
     studio.look_for_regions(drawn)
     plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
