@@ -5,6 +5,7 @@ Nothing is promised: ``benchmarks/study_forecast.py`` measures how far forecasts
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from PIL import Image
 
 from transcoder import search
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.ladder import FIRST_AIM, Plan, plan_ladder
+from transcoder.encode.ladder import FIRST_AIM, PAGES, Plan, plan_ladder
 from transcoder.errors import TranscodeError
 from transcoder.media import stills
 from transcoder.media.containers import open_input
@@ -42,6 +43,8 @@ correction; with the attempt at one file before the parts; without it."""
 _FIXED_S = 3.0
 _PART_BYTES = 2000
 """A part's index and tags."""
+_PAGE_EFFORT = 12.0
+"""How much longer a page takes than writing it with the fastest compression."""
 _MONTAGE = 3
 """Crops a side of the montage that stands for a picture."""
 
@@ -61,7 +64,10 @@ def forecast(source: SourceInfo, profile: Profile, workdir: Path, tick: Tick) ->
         return Forecast(verdict=verdict, rung=rung, parts=1, bytes=size, seconds=seconds,
                         taken_s=time.monotonic() - started)  # fmt: skip
     job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=workdir, tick=tick)
-    made = _of_a_still(job) if source.still is not None else _of_a_video(job, plan)
+    if plan.parts is not None and plan.parts.encoder == PAGES:
+        made = _of_pages(job)
+    else:
+        made = _of_a_still(job) if source.still is not None else _of_a_video(job, plan)
     return replace(made, taken_s=time.monotonic() - started)
 
 
@@ -185,6 +191,30 @@ def _packet_bytes(path: Path) -> tuple[int, int]:
 
 
 # Pictures
+
+
+def _of_pages(job: EncodeJob) -> Forecast:
+    """Each page is a file of its own; how large one is, the first tells."""
+    still, allowed = job.source.still, job.profile.max_parts
+    assert still is not None
+    if still.pages > allowed:
+        note = f"the file holds {still.pages} pages or frames, and {allowed} files are allowed"
+        return Forecast(
+            verdict=Verdict.REFUSED, rung="refuse", parts=0, bytes=0, seconds=1.0, taken_s=0.0, notes=(note,)
+        )
+    started, out = time.monotonic(), io.BytesIO()
+    picture, _ = stills.as_rgb(stills.load(job.source.path), alpha=True)
+    picture.save(out, "PNG", compress_level=1)
+    size, taken = len(out.getvalue()), time.monotonic() - started
+    return Forecast(
+        verdict=Verdict.LOSSLESS if size <= job.cap_bytes else Verdict.MEETS_FLOOR,
+        rung=str(RungName.SPLIT),
+        parts=still.pages,
+        bytes=still.pages * min(size, job.cap_bytes),
+        seconds=1.0 + _PAGE_EFFORT * taken * still.pages,
+        taken_s=0.0,
+        notes=("each page or frame is a file of its own; judged by the first",),
+    )
 
 
 def _of_a_still(job: EncodeJob) -> Forecast:

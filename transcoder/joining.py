@@ -160,7 +160,7 @@ def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> 
         raise InputError(
             "no certificate here describes " + ("volumes of an original" if original else "parts or volumes"),
             where=str(path),
-            hint="a delivery in one file needs no joining",
+            hint="a delivery in one file needs no joining, nor do the pages of one",
             code="nothing-to-join",
         )
     if len(found) > 1:

@@ -15,7 +15,7 @@ from transcoder import search
 from transcoder.certificate import statement as statements
 from transcoder.encode import fates
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.ladder import Plan, plan_ladder
+from transcoder.encode.ladder import PAGES, Plan, plan_ladder
 from transcoder.errors import EncodeError
 from transcoder.made import Made, MadeFile, Order, Refused
 from transcoder.media.index import clip, damage_of
@@ -126,6 +126,10 @@ def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple
     choice = choose(plan.gentle)
     if choice.winner is not None or len(plan.rungs) == len(plan.gentle):
         return plan, choice
+    if plan.parts is not None and plan.parts.encoder == PAGES:
+        if drawn:
+            studio.look_for_regions(drawn, wanted=())
+        return plan, _in_pieces(studio, plan.parts, choice)  # each page is looked at by itself
     studio.look_for_regions(drawn)
     plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
     for name, rungs in plan.lossy:

@@ -62,7 +62,7 @@ def media_names(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, s
     encoded, parts, pieces = choice.encoded, choice.parts, choice.pieces
     assert encoded is not None
     if pieces is not None:
-        piece = "tile" if pieces.kind == "tiles" else "crop"
+        piece = pieces.kind.removesuffix("s")
         named = {f"{stem}{item.suffix}": (item.path, piece) for item in pieces.files}
         if pieces.overview is not None:
             path = pieces.overview.path

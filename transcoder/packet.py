@@ -25,7 +25,7 @@ from transcoder.sandbox.confine import Layers
 from transcoder.storage import local
 from transcoder.version import __version__
 
-ROLES = frozenset(("media", "still", "part", "overview", "tile", "crop", "evidence"))
+ROLES = frozenset(("media", "still", "part", "overview", "tile", "crop", "page", "frame", "evidence"))
 
 
 @dataclass(frozen=True, slots=True)

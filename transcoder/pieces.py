@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from transcoder.encode import carrying
+from transcoder.encode.fates import damage
+from transcoder.encode.ladder import PAGES
 from transcoder.errors import EncodeError
 from transcoder.media import stills
 from transcoder.model import (
@@ -20,6 +23,7 @@ from transcoder.model import (
     Region,
     Rung,
 )
+from transcoder.pages import deliver_pages
 from transcoder.parts import tiles
 from transcoder.studio import Studio
 
@@ -36,6 +40,8 @@ def split_still(studio: Studio, rung: Rung, choice: Choice) -> Choice | Attempt:
     :returns: the choice of a set of files, or the failed attempt with its reason.
     :raises EncodeError: where the picture cannot be put into lossless pieces.
     """
+    if rung.encoder == PAGES:
+        return deliver_pages(studio, rung)
     nearest = choice.nearest
     starved = _starved(studio, nearest[0]) if nearest is not None else []
     if nearest is not None and starved:
@@ -104,8 +110,11 @@ def _tiles(studio: Studio, rung: Rung, choice: Choice) -> Choice | Attempt:
     size = sum(piece.path.stat().st_size for piece in files)
     fates = [ItemFate(item=f"picture ({still.format}, {still.width}x{still.height})", fate=Fate.KEPT,
                       note=f"in {len(found)} lossless tiles")]  # fmt: skip
+    fates += damage(still)
     if overview is not None:
         fates += [fate for fate in overview.fates if not fate.item.startswith(("picture", "pixels"))]
+    else:
+        fates += carrying.account_for(still, found[0].path, "png")
     encoded = Encoded(path=files[0].path, bytes=size, settings={"encoder": "png", "tiles": len(found)},
                       lossless_proof=_PROOF, fates=tuple(fates))  # fmt: skip
     winner = Attempt(spec=spec, bytes=size, fidelity=None, rejected_for="", encodes=1)

@@ -63,7 +63,8 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
     """
     cap = profile.payload_cap_bytes
     parts = next((attempt.needs_parts for attempt in choice.attempts if attempt.needs_parts), None)
-    smallest = search.SmallestCap(parts * cap, measured=False) if parts else None
+    several = source.still is not None and parts is not None  # each page is a file of its own under any cap
+    smallest = search.SmallestCap(parts * cap, measured=False) if parts and not several else None
     if choice.nearest is None:
         reasons = [a.rejected_for for a in choice.attempts if a.rejected_for]
         reasons = reasons or [reason for name, reason in plan.skipped if name is not RungName.UNCHANGED]
@@ -92,7 +93,7 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
 
 def _hint(smallest: search.SmallestCap | None, parts: int | None) -> str:
     if smallest is None:
-        return ""
+        return f"allow as many files with --max-parts {parts}" if parts else ""
     how = "was measured to do" if smallest.measured else "should do (estimated)"
     return f"a cap of {smallest.bytes} bytes {how}" + (f", or about {parts} parts of this size" if parts else "")
 
@@ -111,8 +112,8 @@ def _commands(
     capped = f"{start} --cap {profile.cap_bytes}" if "-cap" in profile.name else start
     commands = []
     if parts is not None and parts > 1:
-        # A little more than estimated: the estimate is one, and what is not needed is not made.
-        commands.append(f"{capped} --max-parts {math.ceil(parts * 1.25)}")
+        # A little more than estimated: the estimate is one, and what is not needed is not made. Pages are counted.
+        commands.append(f"{capped} --max-parts {math.ceil(parts * 1.25) if source.video is not None else parts}")
     if smallest is not None:
         needed = math.ceil(smallest.bytes / 3) * 4 if profile.transfer_encoding == "base64" else smallest.bytes
         commands.append(f"{start} --cap {needed}")

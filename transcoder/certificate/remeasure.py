@@ -23,7 +23,7 @@ from transcoder.media.reader import TimedFrame
 from transcoder.metrics import measure, packing
 from transcoder.metrics.pairing import Output, pairs
 from transcoder.metrics.ssim import mean, ssim_map
-from transcoder.model import Box, Fidelity, Region, SourceInfo
+from transcoder.model import Box, Fidelity, SourceInfo
 from transcoder.parts.tiles import rebuild
 
 SAMPLES = 8
@@ -49,7 +49,7 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     try:
         info = _master(source, predicate)
         with _outputs(parsed, folder) as outputs:
-            fidelity = _measure(info, outputs, tick, recorded_regions(predicate)).fidelity
+            fidelity = _measure(info, outputs, tick, predicate).fidelity
             _confirm_crops(predicate, source, folder)
             _confirm_repeats(predicate, fidelity)
             first = _compare(recorded, fidelity, predicate["verdict"])
@@ -74,7 +74,7 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path, tick: Tic
         return None
     info = _master(source, predicate)
     with _outputs(parsed, folder) as outputs:
-        return _measure(info, outputs, tick, recorded_regions(predicate))
+        return _measure(info, outputs, tick, predicate)
 
 
 def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
@@ -96,6 +96,8 @@ def _outputs(parsed: dict[str, Any], folder: Path) -> Iterator[list[Output]]:
             whole = Path(place) / "whole.png"
             rebuilt(pieces, folder).save(whole, compress_level=1)
             yield [Output(whole, Fraction(0))]
+    elif pieces and pieces["kind"] in ("pages", "frames"):
+        yield [Output(folder / item["name"], Fraction(0)) for item in pieces["items"]]
     else:
         name = pieces["overview"] if pieces else predicate["files"][0]["name"]
         repeats = predicate["timing"] and predicate["timing"]["repeats"]
@@ -145,7 +147,11 @@ def _confirm_repeats(predicate: dict[str, Any], fidelity: Fidelity) -> None:
         raise CertificateError("other frames are missing than the certificate lists", code="repeats-differ")
 
 
-def _measure(info: SourceInfo, outputs: Sequence[Output], tick: Tick, regions: Sequence[Region]) -> measure.Measurement:
+def _measure(info: SourceInfo, outputs: Sequence[Output], tick: Tick, predicate: dict[str, Any]) -> measure.Measurement:
+    regions, pieces = recorded_regions(predicate), predicate["pieces"]
+    if pieces and pieces["kind"] in ("pages", "frames"):
+        numbers = [item["page"] - 1 for item in pieces["items"]]
+        return measure.measure_pages(info.path, list(zip(numbers, (item.path for item in outputs), strict=True)))
     if info.video is not None:
         return measure.measure_video(info.path, info.video, outputs, tick, regions)
     return measure.measure_still(info.path, outputs[0].path, regions, scaled=outputs[0].scaled)

@@ -351,6 +351,8 @@ def describe_source(source: SourceInfo) -> dict[str, object]:
             "subsampling": still.subsampling,
             "orientation": still.orientation,
             "extras": list(still.extras),
+            "animated": still.animated,
+            "damage": still.damage,
         }
     return described
 

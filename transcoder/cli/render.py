@@ -59,7 +59,11 @@ def outcome(result: Outcome) -> None:
             say(f"  report:         {delivery.file('report').path}")
         return
     assert delivery is not None
-    media = [item for item in delivery.files if item.role in ("media", "still", "part", "overview", "tile", "crop")]
+    media = [
+        item
+        for item in delivery.files
+        if item.role in ("media", "still", "part", "overview", "tile", "crop", "page", "frame")
+    ]
     size = sum(item.bytes for item in media)
     count = f" in {len(media)} files" if len(media) > 1 else ""
     say(f"{delivery.source.name}: {_WORDS[str(delivery.verdict)]}")
@@ -72,10 +76,18 @@ def outcome(result: Outcome) -> None:
             f"worst place {tile.minimum:.4f}" + (f" at {tile.minimum_at_s:.1f} s" if delivery.source.video else "")
         )
     _tasks(delivery.statement)
+    _damage(delivery.statement)
     media += [item for item in delivery.files if item.role == "evidence"]
     for item in media:
         say(f"  file:   {item.path}" + (f" ({item.bytes:,} bytes)" if len(media) > 1 else ""))
     say(f"  report: {delivery.file('report').path}")
+
+
+def _damage(statement: Mapping[str, Any]) -> None:
+    """What was missing before anything was done."""
+    for fate in statement["predicate"]["fates"]:
+        if fate["fate"] == "damaged":
+            say(f"  DAMAGED in the source: {fate['item']}: {fate['note']}")
 
 
 def _tasks(statement: Mapping[str, Any]) -> None:
@@ -148,6 +160,8 @@ def source(info: SourceInfo) -> None:
     if info.still is not None:
         still = info.still
         say(f"  picture {still.format} {still.width}x{still.height} {still.mode}, {still.bit_depth} bits")
+        if still.damage:
+            say(f"  damaged: {still.damage}")
         for extra in still.extras:
             say(f"  beside it: {extra}")
     for key, value in sorted(info.metadata.items()):

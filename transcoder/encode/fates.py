@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 from transcoder.encode import hdr
 from transcoder.media import frames
 from transcoder.media.fields import TOP_FIRST
-from transcoder.model import Damage, DamageKind, Fate, ItemFate, SourceInfo, VideoTrack
+from transcoder.model import Damage, DamageKind, Fate, ItemFate, SourceInfo, StillInfo, VideoTrack
 from transcoder.profile import Profile
 
 _TIMING_NOTES = {
@@ -44,7 +46,21 @@ _DAMAGE = {
 
 def unchanged(source: SourceInfo) -> tuple[ItemFate, ...]:
     """The same bytes keep everything."""
-    return (ItemFate(item="the whole file", fate=Fate.KEPT, note="byte for byte"),)
+    whole = ItemFate(item="the whole file", fate=Fate.KEPT, note="byte for byte")
+    if source.still is None:
+        return (whole,)
+    items = Counter(ItemFate(item=item.label, fate=Fate.KEPT) for item in source.still.items)
+    return (whole, *damage(source.still), *grouped(items))
+
+
+def grouped(counted: Counter[ItemFate]) -> tuple[ItemFate, ...]:
+    """What is the same several times, in one line."""
+    return tuple(replace(fate, item=f"{count} x {fate.item}") if count > 1 else fate for fate, count in counted.items())
+
+
+def damage(picture: StillInfo) -> tuple[ItemFate, ...]:
+    """What of a picture was missing before anything was done to it."""
+    return (ItemFate(item="picture", fate=Fate.DAMAGED, note=picture.damage),) if picture.damage else ()
 
 
 def rewrap(source: SourceInfo) -> tuple[ItemFate, ...]:
@@ -125,18 +141,14 @@ def _chroma(layout: frames.Layout) -> int:
 
 
 def still(source: SourceInfo, *, lossless: bool) -> tuple[ItemFate, ...]:
-    """A picture's metadata is kept as bytes; what lies beside the first picture is lost."""
+    """What becomes of the picture itself; ``carrying`` accounts for everything beside its samples."""
     picture = source.still
     assert picture is not None
     fate = Fate.KEPT if lossless else Fate.CONVERTED
     items = [ItemFate(item=f"picture ({picture.format}, {picture.width}x{picture.height})", fate=fate)]
-    sizes = (("EXIF", picture.exif_bytes), ("ICC profile", picture.icc_bytes), ("XMP", picture.xmp_bytes))
-    for name, size in sizes:
-        if size and lossless:  # a lossy encoder knows itself what it could carry
-            items.append(ItemFate(item=f"{name} ({size} bytes)", fate=Fate.KEPT))
+    items += damage(picture)
     if picture.orientation != 1:
         items.append(ItemFate(item=f"orientation tag {picture.orientation}", fate=Fate.KEPT, note="pixels not turned"))
-    items += [ItemFate(item=extra, fate=Fate.LOST, note="outside the first picture") for extra in picture.extras]
     if picture.bit_depth > 8 and not lossless:
         items.append(ItemFate(item=f"{picture.bit_depth} bits a sample", fate=Fate.CONVERTED, note="8 bits"))
     return tuple(items)

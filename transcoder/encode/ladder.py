@@ -41,6 +41,8 @@ _NO_FIELDS = {
     "av1": "not av1: it has no coding of fields, and the source is interlaced",
     "hevc": "not hevc: x265 makes each field a picture of its own, which players show at half the height",
 }
+PAGES = "pages"
+"""The rung that makes a file of each picture of a file that holds several."""
 _CONTAINER_OF = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "mkv"}
 _EXTENSIONS = {"jpeg": "jpg"}
 _MUX_BYTES_PER_FRAME = 12
@@ -256,12 +258,16 @@ def _still_rungs(
         extension = source.path.suffix.lstrip(".").lower() or still.format
         yield Rung(name=RungName.UNCHANGED, encoder="copy", extension=extension, fates=fates.unchanged(source))
 
-    pages = f"the file holds {still.pages} pages or pictures, and the allowed formats hold one"
+    pages = f"the file holds {still.pages} pages or pictures, and an allowed format holds one"
     several = still.pages > 1 and still.format != "jpeg"  # a JPEG's further pictures are views of the same scene
     recode = _lossless_encoder(source, formats)
     if several:
         yield RungName.LOSSLESS, pages
         yield RungName.RE_ENCODE, pages
+        if RungName.SPLIT in profile.fallback and profile.max_parts > 1:
+            yield Rung(name=RungName.SPLIT, encoder=PAGES, extension=_EXTENSIONS.get(formats[0], formats[0]))
+        else:
+            yield RungName.SPLIT, f"the profile allows one part only, and {pages}"
         return
     if recode is None:
         yield RungName.LOSSLESS, f"no lossless way from {still.format} ({still.mode}) to an allowed format"

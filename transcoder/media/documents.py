@@ -12,20 +12,26 @@ from PIL import Image
 
 from transcoder.errors import InputError
 from transcoder.media import stills
+from transcoder.media.decoding import FAULTS, unreadable
 
 SUFFIX = ".pdf"
 
 
 def load(path: Path) -> Image.Image:
-    """Decode a delivered picture: a file as ``stills.load`` does, of a document the one on its page.
+    """Decode a delivered picture: a file as ``stills.load_whole`` does, of a document the one on its page.
 
     Sources never come here: a document is not accepted as one.
 
     :raises InputError: where it is damaged, or the document is none of ours.
     """
     if path.suffix.lower() != SUFFIX:
-        return stills.load(path)
-    return stills.load(io.BytesIO(picture_in(path)), name=path.name)
+        return stills.load_whole(path)
+    try:
+        image = Image.open(io.BytesIO(picture_in(path)), formats=("JPEG", "PNG"))
+        image.load()
+    except FAULTS as error:
+        raise unreadable(path, error) from None
+    return image
 
 
 def picture_in(path: Path) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -209,14 +209,17 @@ def _parameters(pixel_format: str, bit_depth: int) -> dict[str, str | int | floa
     }
 
 
-def measure_still(source: Path, output: Path, regions: Sequence[Region] = (), *, scaled: bool = False) -> Measurement:
+def measure_still(
+    source: Path, output: Path, regions: Sequence[Region] = (), *, page: int = 0, scaled: bool = False
+) -> Measurement:
     """Compare two pictures, in luma and chroma at full size, as a viewer shows them.
 
     :param regions: measured each and by class, beside the whole picture.
+    :param page: of the source, from 0.
     :param scaled: whether the output may be smaller; it is compared in the source's size.
     :raises OutputMismatch: where their sizes differ.
     """
-    before, _ = stills.as_rgb(stills.load(source))
+    before, _ = stills.as_rgb(stills.load(source, page))
     after, _ = stills.as_rgb(documents.load(output))
     if scaled:
         after = after.resize(before.size, Image.Resampling.BICUBIC)
@@ -264,6 +267,39 @@ def measure_still(source: Path, output: Path, regions: Sequence[Region] = (), *,
         regions=own.each(),
     )
     return Measurement(fidelity, before, after, tuple(viewer.views))
+
+
+def measure_pages(source: Path, pages: Sequence[tuple[int, Path]]) -> Measurement:
+    """Compare each picture of a file with its own copy; the whole is as bad as the worst of them.
+
+    :param pages: number in the source, from 0, and the file that holds it.
+    :raises OutputMismatch: where their sizes differ.
+    """
+    each = [measure_still(source, path, page=page) for page, path in pages]
+    worst = min(each, key=lambda one: one.fidelity.worst_tile[0])
+    scores = []
+    for score in worst.fidelity.scores:
+        alike = [
+            other for one in each for other in one.fidelity.scores
+            if (other.metric, other.region, other.plane) == (score.metric, score.region, score.plane)
+        ]  # fmt: skip
+        scores.append(
+            replace(
+                score,
+                mean=sum(other.mean for other in alike) / len(alike),
+                p1=min(other.p1 for other in alike),
+                minimum=min(other.minimum for other in alike),
+            )
+        )
+    fidelity = replace(
+        worst.fidelity,
+        frames=len(each),
+        scores=tuple(scores),
+        times_s=tuple(float(page) for page, _ in pages),
+        ssim_y=tuple(one.fidelity.ssim_y[0] for one in each),
+        worst_tile=tuple(one.fidelity.worst_tile[0] for one in each),
+    )
+    return replace(worst, fidelity=fidelity)
 
 
 def _single(metric: str, region: str, plane: str, value: float, detail: str = "") -> Score:

@@ -52,6 +52,7 @@ from transcoder.model.source import (
     OtherTrack,
     SourceInfo,
     StillInfo,
+    StillItem,
     VideoTrack,
 )
 from transcoder.model.span import Span
@@ -98,6 +99,7 @@ __all__ = [
     "SourceInfo",
     "Span",
     "StillInfo",
+    "StillItem",
     "Value",
     "Verdict",
     "VideoTrack",

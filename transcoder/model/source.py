@@ -114,6 +114,25 @@ class OtherTrack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StillItem:
+    """One block of metadata, or one thing that lies beside the picture in its file."""
+
+    kind: str
+    """What it is, whatever the format calls it: ``exif``, ``icc``, ``xmp``, ``comment``, ``picture``, ``trailing``."""
+    name: str
+    """For people, with the format's own name or number: ``PNG chunk tEXt (Author)``."""
+    bytes: int
+    sha256: str
+    """Of the payload without what the format wraps around it: the same EXIF has the same hash in JPEG and PNG."""
+    detail: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and size, as the certificate lists it."""
+        return f"{self.name} ({self.bytes} bytes{', ' if self.detail else ''}{self.detail})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StillInfo:
     """A picture, before any rotation tag is applied."""
 
@@ -132,6 +151,12 @@ class StillInfo:
     xmp_bytes: int
     extras: tuple[str, ...]
     """What else the file carries: further pictures, gain maps, an appended movie."""
+    items: tuple[StillItem, ...] = ()
+    """Every block of metadata and everything beside the picture, in the file's order."""
+    animated: bool = False
+    """True where the pages are frames that follow each other in time."""
+    damage: str = ""
+    """What of the picture does not decode, in words; empty where all of it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

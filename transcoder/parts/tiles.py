@@ -22,7 +22,7 @@ from PIL import Image
 
 from transcoder.encode.base import Tick
 from transcoder.errors import CertificateError, EncodeError, InputError
-from transcoder.media import documents, stills
+from transcoder.media import decoding, documents, stills
 from transcoder.model import Box
 
 MIN_SIDE = 16
@@ -95,7 +95,7 @@ def rebuild(pieces: Sequence[tuple[Path, Box]], size: tuple[int, int], mode: str
     :raises CertificateError: ``tiles-overlap`` where a part is there twice; ``tiles-incomplete`` where one is
         missing, unreadable or of another size or kind.
     """
-    if mode not in _MODES or not 0 < size[0] * size[1] <= stills.MAX_PIXELS:
+    if mode not in _MODES or not 0 < size[0] * size[1] <= decoding.MAX_PIXELS:
         raise _incomplete(f"tiles do not make a picture of {size[0]}x{size[1]} {mode} samples")
     _check_cover(pieces, size)
     whole = Image.new(mode, size)

@@ -237,7 +237,7 @@ def _presentation(source: Mapping[str, Any]) -> pictures.Presentation:
 
 def _chart(predicate: Mapping[str, Any]) -> Markup | None:
     fidelity = predicate["fidelity"]
-    if not fidelity or "series" not in fidelity or fidelity["frames"] < 3:
+    if not fidelity or "series" not in fidelity or fidelity["frames"] < 3 or not predicate["timing"]:
         return None
     floors, series, timing = predicate["profile"]["floors"], fidelity["series"], predicate["timing"]
     first, last = timing["first_s"], timing["last_s"]
