@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transcoder.certificate import sets, verify
-from transcoder.certificate import statement as statements
+from transcoder.certificate import describing, form, sets, verify
 from transcoder.errors import CapUnreachable, CertificateError, OutputMismatch, SandboxError
 from transcoder.made import Made, MadeFile
 from transcoder.model import DeliveredFile, SourceInfo, Verdict
@@ -40,7 +39,7 @@ class Packet:
 def prepare() -> None:
     """Load what the end of a job needs, at a time when nobody waits for it."""
     html.prepare()
-    statements.prepare()
+    form.prepare()
 
 
 def certify(
@@ -63,7 +62,7 @@ def certify(
     cap = request.profile.payload_cap_bytes
     subjects = [confirm_file(item, made, work / "made", cap) for item in made.files]
     statement = _stated(made, subjects, original, layers, source, request, services)
-    content = statements.canonical(statement)
+    content = form.canonical(statement)
     signature = services.signer.sign(content)
     facts = verify.check_signature(content, signature, services.anchors)
 
@@ -119,22 +118,22 @@ def _stated(
     about = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
     predicate = stated | {
         "verdict": str(made.verdict),
-        "issued_at": statements.moment(services.now()),
+        "issued_at": describing.moment(services.now()),
         "tool": {
             **(tool if isinstance(tool, dict) else {}),
             "name": "transcoder",
             "version": __version__,
             "sandbox": layers.to_dict() if layers is not None else None,
         },
-        "signer": statements.describe_signer(services.signer.identity),
+        "signer": describing.describe_signer(services.signer.identity),
         "case": request.case.to_dict(),
         "source": stated["source"] | about,
-        "profile": statements.describe_profile(request.profile),
-        "files": statements.list_files(subjects),
+        "profile": describing.describe_profile(request.profile),
+        "files": describing.list_files(subjects),
         "original": sets.original(source, original),
-        "override": statements.describe_override(request.override if made.verdict is Verdict.DEGRADED else None),
+        "override": describing.describe_override(request.override if made.verdict is Verdict.DEGRADED else None),
         "refusal": dict(made.refused.described) if made.refused else None,
-        "notice": statements.notice(made.verdict, source.name, source.sha256),
+        "notice": describing.notice(made.verdict, source.name, source.sha256),
     }
     if (made.verdict is Verdict.REFUSED) != (made.refused is not None):
         raise _foreign("a verdict that contradicts itself")
@@ -143,9 +142,9 @@ def _stated(
     if made.verdict is Verdict.DEGRADED and request.override is None:
         raise _foreign("a degraded delivery that nobody asked for")
     return {
-        "_type": statements.STATEMENT_TYPE,
-        "subject": statements.list_subjects(subjects, source.name, source.sha256),
-        "predicateType": statements.PREDICATE_TYPE,
+        "_type": form.STATEMENT_TYPE,
+        "subject": describing.list_subjects(subjects, source.name, source.sha256),
+        "predicateType": form.PREDICATE_TYPE,
         "predicate": predicate,
     }
 

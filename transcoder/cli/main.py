@@ -264,7 +264,7 @@ def inspect(
 ) -> None:
     """Show what is in a source: streams, timing, colour, rotation, tags; with --regions where the evidence is."""
     from transcoder.app import inspect as run
-    from transcoder.certificate.statement import describe_source
+    from transcoder.certificate.describing import describe_source
     from transcoder.cli import render
 
     if marked is not None and not regions:
