@@ -17,7 +17,9 @@ from PIL import Image
 
 from transcoder import search
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.ladder import FIRST_AIM, PAGES, Plan, plan_ladder
+from transcoder.encode.ladder import Plan, plan_ladder
+from transcoder.encode.still_rungs import PAGES
+from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import TranscodeError
 from transcoder.media import stills
 from transcoder.media.containers import open_input

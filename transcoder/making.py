@@ -15,7 +15,8 @@ from transcoder import search
 from transcoder.certificate import statement as statements
 from transcoder.encode import fates
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.ladder import PAGES, Plan, plan_ladder
+from transcoder.encode.ladder import Plan, plan_ladder
+from transcoder.encode.still_rungs import PAGES
 from transcoder.errors import EncodeError
 from transcoder.made import Made, MadeFile, Order, Refused
 from transcoder.media.index import clip, damage_of

@@ -19,8 +19,9 @@ import numpy as np
 from transcoder import search
 from transcoder.encode import audio
 from transcoder.encode.base import Sound
-from transcoder.encode.ladder import FIRST_AIM, plan_ladder
+from transcoder.encode.ladder import plan_ladder
 from transcoder.encode.statistics import FrameCost
+from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import EncodeError
 from transcoder.media import joining
 from transcoder.media.index import cut, end_of

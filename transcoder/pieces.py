@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from transcoder.encode import carrying
 from transcoder.encode.fates import damage
-from transcoder.encode.ladder import PAGES
+from transcoder.encode.still_rungs import PAGES
 from transcoder.errors import EncodeError
 from transcoder.media import stills
 from transcoder.model import (

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.helpers.still_kinds import CORPUS_KINDS, MADE_KINDS
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.ladder import ENCODERS, PAGES, Plan, plan_ladder
+from transcoder.encode.ladder import ENCODERS, Plan, plan_ladder
+from transcoder.encode.still_rungs import PAGES
 from transcoder.errors import EncodeError
 from transcoder.media.probe import probe
 from transcoder.model import Attempt, EncodeSpec, Fate, ItemFate, Rung, SourceInfo

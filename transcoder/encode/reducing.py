@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from transcoder.encode import fates
-from transcoder.encode.base import EncodeJob
+from transcoder.encode.base import EncodeJob, Planned
 from transcoder.model import Fate, ItemFate, Rung, RungName, SourceInfo, Value
 from transcoder.profile import Profile
 
@@ -72,7 +72,7 @@ def scaled_size(width: int, height: int, scale: Fraction | None) -> tuple[int, i
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def rungs(source: SourceInfo, profile: Profile, lossy: Sequence[Rung]) -> Iterator[Rung | tuple[RungName, str]]:
+def rungs(source: SourceInfo, profile: Profile, lossy: Sequence[Rung]) -> Iterator[Planned]:
     """One rung for each step that gives something up, with all steps before it; or why a step gives nothing.
 
     :param lossy: the rung that encodes without giving anything of this up, where there is one.
