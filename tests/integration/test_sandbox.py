@@ -207,3 +207,11 @@ def test_a_worker_that_is_not_used_is_gone(tmp_path: Path) -> None:
 
 def test_limits_can_be_replaced() -> None:
     assert replace(Policy(changed={"cpu_s": 7}).limits(), cpu_s=7) == Policy(changed={"cpu_s": 7}).limits()
+
+
+def test_a_crash_is_a_crash_however_large_the_caller_is(tmp_path: Path) -> None:
+    ballast = bytearray(os.urandom(1 << 20)) * 400
+    with pytest.raises(SandboxError) as caught:
+        run(task("segfault"), tmp_path / "work")
+    assert caught.value.code == "sandbox-crashed"
+    assert ballast

@@ -94,6 +94,7 @@ class Last:
     """Negative: the signal that ended it."""
     cpu_s: float
     peak_bytes: int
+    """0 where that is not known."""
     stderr: bytes
     """The last of what it wrote there."""
 

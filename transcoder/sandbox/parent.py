@@ -86,10 +86,12 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._answers = -1
         self._used: resource.struct_rusage | None = None
+        self._own_peak_bytes = 0
         if policy.mode is not Mode.OFF:
             self._answers, theirs = os.pipe()
             try:
                 self._process = _spawn(theirs, task.modules)
+                self._own_peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             finally:
                 os.close(theirs)
 
@@ -133,6 +135,8 @@ class Worker:
         if message is None:
             assert self._used is not None
             cpu_s, peak_bytes = self._used.ru_utime + self._used.ru_stime, self._used.ru_maxrss * 1024
+            if peak_bytes <= self._own_peak_bytes:
+                peak_bytes = 0  # until its program was loaded the child counted as this process, so nothing is known
             last = endings.Last(self._process.returncode or 0, cpu_s, peak_bytes, seen.stderr)
             raise endings.error(last, seen.told, limits, name)
         try:
