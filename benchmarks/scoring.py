@@ -8,6 +8,7 @@ from pathlib import Path
 from transcoder.errors import OutputMismatch, TranscodeError
 from transcoder.media.probe import probe
 from transcoder.metrics import measure
+from transcoder.metrics.pairing import Output
 from transcoder.model import Fidelity, SourceInfo
 
 
@@ -42,7 +43,7 @@ def score(source: SourceInfo, output: Path) -> Scored:
         if (produced.width, produced.height) != (source.video.width, source.video.height):
             return Scored(finding=f"frame size differs: {produced.width}x{produced.height}")
         shift_s = source.video.start_s - produced.start_s
-        return _scored(measure.measure_video(source.path, source.video, output, shift_s, quiet).fidelity)
+        return _scored(measure.measure_video(source.path, source.video, [Output(output, shift_s)], quiet).fidelity)
     except OutputMismatch as mismatch:
         counts = ""
         if source.video is not None:

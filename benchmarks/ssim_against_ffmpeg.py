@@ -21,6 +21,7 @@ from benchmarks.scoring import quiet
 from benchmarks.wall_clock import Spent, median_ratio, timed
 from transcoder.media.probe import probe
 from transcoder.metrics import measure, ssim
+from transcoder.metrics.pairing import Output
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_SOURCE = ROOT.parent / "shared" / "corpus" / "video" / "one-by-one-person-detection.mp4"
@@ -43,7 +44,7 @@ def compare(source: Path, output: Path, *, repeat: int, with_vmaf: bool) -> bool
     by_time = track.timing == "container"
 
     def ours() -> float:
-        result = measure.measure_video(source, track, output, shift_s, quiet)
+        result = measure.measure_video(source, track, [Output(output, shift_s)], quiet)
         return result.fidelity.score("frame").mean
 
     def by_filter(name: str, options: Mapping[str, stock_ffmpeg.Option], pattern: re.Pattern[str]) -> float:

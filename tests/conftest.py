@@ -61,6 +61,8 @@ def _own_keys(keys_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SIGNER_KEY", "SIGNER_CERT", "SIGNER_CHAIN"):
         monkeypatch.delenv(f"TRANSCODER_{name}", raising=False)
     monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
+    for name in [name for name in os.environ if name.startswith("TRANSCODER_SANDBOX")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

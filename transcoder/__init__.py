@@ -28,18 +28,19 @@ if TYPE_CHECKING:
         NoAcceptableEncoding,
         OutputMismatch,
         ProfileError,
+        SandboxError,
         StorageError,
         TranscodeError,
         UsageError,
     )
-    from transcoder.forecast import Forecast
     from transcoder.joining import Joined
     from transcoder.model import CaseFields, DeliveredFile, Delivery, Fidelity, Override, Progress, Verdict
+    from transcoder.outlook import Forecast
     from transcoder.profile import Profile
 
 _HOMES = {
     "transcoder.app": ("join", "plan", "transcode", "verify"),
-    "transcoder.forecast": ("Forecast",),
+    "transcoder.outlook": ("Forecast",),
     "transcoder.joining": ("Joined",),
     "transcoder.certificate.verify": ("Verification",),
     "transcoder.errors": (
@@ -52,6 +53,7 @@ _HOMES = {
         "NoAcceptableEncoding",
         "OutputMismatch",
         "ProfileError",
+        "SandboxError",
         "StorageError",
         "TranscodeError",
         "UsageError",
@@ -80,6 +82,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Progress",
+    "SandboxError",
     "StorageError",
     "TranscodeError",
     "UsageError",

@@ -1,101 +1,31 @@
-"""Wiring only: settings become services, and the public functions get theirs."""
+"""What the outside calls: delivering and joining, and all that ``looking``, ``checking`` and ``wiring`` offer."""
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from transcoder import joining, pipeline
 from transcoder import profile as profiles
-from transcoder.certificate import keys
-from transcoder.certificate import verify as verification
-from transcoder.certificate.signer import PemSigner
-from transcoder.certificate.verify import Outcome, Step, Verification
-from transcoder.errors import CertificateError, UsageError
-from transcoder.media.probe import probe as probe_media
+from transcoder.checking import render_report, verify
+from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
 from transcoder.model import (
     CaseFields,
     Delivery,
     Override,
     Progress,
     ProgressCallback,
-    RegionSet,
-    SourceInfo,
     ignore_progress,
 )
-from transcoder.naming import safe_stem
 from transcoder.profile import Profile
-from transcoder.report import html
-from transcoder.request import Request, Services
+from transcoder.request import Request
 from transcoder.settings import Settings
 from transcoder.storage import local
+from transcoder.wiring import KeyStatus, anchors, key_status, services
 
 if TYPE_CHECKING:
-    from transcoder.forecast import Forecast
-
-
-@dataclass(frozen=True, slots=True)
-class KeyStatus:
-    """Where the signing key comes from."""
-
-    folder: Path
-    created: bool
-    subject: str
-    certificate_sha256: str
-    self_issued: bool
-    valid_until: datetime
-    ca_file: Path
-
-
-def key_status(settings: Settings | None = None) -> KeyStatus:
-    """Make the self-issued key where there is none and none is named, and describe the one in use.
-
-    :raises CertificateError: where a named key cannot be used.
-    """
-    settings = settings or Settings.from_environment()
-    created = settings.signer_key is None and keys.initialise(settings.keys_dir)
-    pair, ca_file = _load(settings)
-    return KeyStatus(
-        folder=settings.keys_dir,
-        created=created,
-        subject=pair.certificate.subject.rfc4514_string(),
-        certificate_sha256=keys.fingerprint(pair.certificate),
-        self_issued=keys.is_self_issued(pair.certificate),
-        valid_until=pair.certificate.not_valid_after_utc,
-        ca_file=ca_file,
-    )
-
-
-def _load(settings: Settings) -> tuple[keys.KeyPair, Path]:
-    if (settings.signer_key is None) != (settings.signer_cert is None):
-        raise UsageError("TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT belong together", hint="set both or neither")
-    if settings.signer_key is not None and settings.signer_cert is not None:
-        pair = keys.load_pair(settings.signer_key, settings.signer_cert, settings.signer_chain)
-        return pair, settings.signer_chain or settings.signer_cert
-    folder = settings.keys_dir
-    keys.initialise(folder)
-    pair = keys.load_pair(folder / keys.LEAF_KEY_FILE, folder / keys.LEAF_FILE, folder / keys.CA_FILE)
-    return pair, folder / keys.CA_FILE
-
-
-def services(out: Path, settings: Settings | None = None) -> Services:
-    """Everything a job needs, for deliveries into ``out``.
-
-    :raises CertificateError: where the signing key cannot be used.
-    """
-    pair, _ = _load(settings or Settings.from_environment())
-    return Services(
-        store=local.LocalStore(out),
-        signer=PemSigner(pair),
-        anchors=pair.chain or (pair.certificate,),
-        now=lambda: datetime.now(UTC),
-    )
+    from transcoder import joining
 
 
 def transcode(
@@ -114,6 +44,7 @@ def transcode(
     within_s: Fraction | None = None,
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
+    stream: int | None = None,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -130,11 +61,14 @@ def transcode(
     :param within_s: be ready in so many seconds, with less encoding effort where it must be.
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
+    :param stream: number of the video stream to deliver, of several; None means the best one.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
     :raises TranscodeError: any other failure; nothing is left behind.
     """
+    from transcoder import pipeline
+
     loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
     if cap_bytes is not None:
         loaded = loaded.with_cap(cap_bytes)
@@ -149,71 +83,9 @@ def transcode(
         stills=stills,
         within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
+        stream=stream,
     )
     return pipeline.transcode(request, services(Path(out), settings))
-
-
-def verify(
-    path: Path | str,
-    *,
-    source: Path | str | None = None,
-    ca: Path | str | None = None,
-    progress: ProgressCallback = ignore_progress,
-    settings: Settings | None = None,
-) -> list[Verification]:
-    """Verify every certificate that a path stands for.
-
-    :param path: a delivery's folder, one of its files, or a certificate.
-    :param source: the master, to measure again.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
-    :raises InputError: where no certificate belongs to the path.
-    :raises CertificateError: where ``ca`` cannot be read.
-    """
-
-    from transcoder.certificate.remeasure import remeasure  # brings the compiler: only where something is measured
-
-    def tick(phase: str, done: int, total: int | None) -> None:
-        progress(Progress(source=str(path), phase=phase, done=done, total=total))
-
-    def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
-        return remeasure(parsed, master, folder, tick)
-
-    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings.from_environment())
-    return [
-        verification.verify(
-            certificate,
-            anchors=anchors,
-            source=Path(source) if source is not None else None,
-            measure=measure,
-        )
-        for certificate in verification.find_certificates(Path(path))
-    ]
-
-
-def plan(
-    source: Path | str,
-    *,
-    profile: Profile | str = "cps-twif-1mb",
-    cap_bytes: int | None = None,
-    max_parts: int | None = None,
-    progress: ProgressCallback = ignore_progress,
-) -> Forecast:
-    """Predict what ``transcode`` would deliver, from short samples of the source; nothing is written.
-
-    :raises InputError: where the source is not usable.
-    """
-    from transcoder.forecast import forecast
-
-    loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
-    loaded = loaded.with_cap(cap_bytes) if cap_bytes is not None else loaded
-    loaded = loaded.with_max_parts(max_parts) if max_parts is not None else loaded
-
-    def tick(phase: str, done: int, total: int | None) -> None:
-        progress(Progress(source=str(source), phase=phase, done=done, total=total, unit="samples"))
-
-    with tempfile.TemporaryDirectory(prefix="transcoder-") as folder:
-        # The whole is not hashed: a forecast must not take longer than reading what it needs.
-        return forecast(probe_media(Path(source), sha256=""), loaded, Path(folder), tick)
 
 
 def join(
@@ -238,121 +110,14 @@ def join(
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total, unit="bytes"))
 
-    target = Path(out)
-    anchors = _anchors(Path(ca) if ca is not None else None, settings or Settings.from_environment())
+    from transcoder import joining
+
+    target, settings = Path(out), settings or Settings.from_environment()
+    trusted = anchors(Path(ca) if ca is not None else None, settings)
     store = local.LocalStore(target.absolute().parent)
-    return joining.join(Path(path), target, original=original, anchors=anchors, store=store, tick=tick)
-
-
-def _anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
-    if ca is not None:
-        return keys.load_certificates(ca)
-    own = [settings.signer_chain or settings.signer_cert, settings.keys_dir / keys.CA_FILE]
-    return [
-        certificate
-        for path in own
-        if path is not None and path.exists()
-        for certificate in keys.load_certificates(path)
-    ]
-
-
-def inspect(path: Path | str) -> SourceInfo:
-    """Describe a source: hash, container, streams, timing, or the picture's properties.
-
-    :raises InputError: where it is not media.
-    """
-    admitted = local.admit(Path(path))
-    return probe_media(Path(path), sha256=admitted.sha256)
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What ``inspect_regions`` wrote."""
-
-    found: RegionSet
-    document: Path
-    sheet: Path
-
-
-def inspect_regions(
-    path: Path | str,
-    *,
-    out: Path | str,
-    regions: Path | str | None = None,
-    progress: ProgressCallback = ignore_progress,
-) -> Inspection:
-    """Find the regions of a source and write them as JSON and as a contact sheet.
-
-    :param out: the folder for both files; it is made when needed, and nothing in it is overwritten.
-    :param regions: a JSON file of regions that a person marked, shown with the others.
-    :raises InputError: where the source is not usable.
-    :raises StorageError: where a file of that name exists or cannot be written.
-    """
-    from transcoder.regions import drawn
-    from transcoder.scouting import scout
-
-    def tick(phase: str, done: int, total: int | None) -> None:
-        progress(Progress(source=str(path), phase=phase, done=done, total=total))
-
-    source = inspect(path)
-    stem = safe_stem(source)
-    names = {"document": f"{stem}.regions.json", "sheet": f"{stem}.regions.jpg"}
-    store = local.LocalStore(Path(out))
-    store.reserve(list(names.values()))
-    result = scout(source, drawn.load(Path(regions), source) if regions is not None else (), tick)
-    with store.workspace() as work:
-        (work / "document").write_text(json.dumps(result.document, indent=1, ensure_ascii=False), encoding="utf-8")
-        (work / "sheet").write_bytes(result.sheet)
-        # The JSON is the commit mark: where it is, the sheet is too.
-        written = store.publish({names["sheet"]: work / "sheet", names["document"]: work / "document"})
-    return Inspection(result.found, written[names["document"]], written[names["sheet"]])
-
-
-def render_report(
-    path: Path | str,
-    *,
-    out: Path | str,
-    source: Path | str | None = None,
-    ca: Path | str | None = None,
-    settings: Settings | None = None,
-) -> Path:
-    """Render the report of a delivery again, after verifying its certificate.
-
-    :param source: the master; with it the report shows the worst moment before and after.
-    :raises CertificateError: where the certificate does not verify, or ``source`` is not its master.
-    :raises StorageError: where ``out`` exists or cannot be written.
-    """
-    result = verify(path, ca=ca, settings=settings)[0]
-    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
-    if failed is not None or result.statement is None or result.signature is None:
-        raise CertificateError(
-            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
-            where=result.certificate.name,
-        )
-    measured = None
-    if source is not None:
-        from transcoder.certificate.remeasure import measured_again
-
-        measured = measured_again(result.statement, Path(source), result.certificate.parent)
-    kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
-    target = Path(out)
-    page = html.render(
-        result.statement,
-        html.SignedBy(result.signature.subject, result.signature.self_issued),
-        names={
-            kind: result.certificate.name,
-            "signature": f"{result.certificate.name}.p7s",
-            "report": target.name,
-        },
-        before=measured.before if measured else None,
-        after=measured.after if measured else None,
-        views=measured.views if measured else (),
-        max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
+    return joining.join(
+        Path(path), target, original=original, anchors=trusted, store=store, policy=settings.sandbox, tick=tick
     )
-    store = local.LocalStore(target.absolute().parent)
-    with store.workspace() as work:
-        (work / "report").write_text(page, encoding="utf-8")
-        return store.publish({target.name: work / "report"})[target.name]
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
@@ -367,9 +132,11 @@ def expand(paths: Iterable[Path]) -> list[Path]:
 
 
 __all__ = [
+    "Inspection",
     "KeyStatus",
     "expand",
     "inspect",
+    "inspect_regions",
     "join",
     "key_status",
     "plan",
@@ -377,4 +144,5 @@ __all__ = [
     "services",
     "transcode",
     "verify",
+    "video_streams",
 ]

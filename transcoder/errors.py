@@ -4,6 +4,7 @@
     ├── UsageError                 the caller asked for something that makes no sense
     │   └── ProfileError           a transmission profile is not valid (names the key and the line)
     ├── InputError                 the source cannot be read, is not media, or holds nothing to deliver
+    │   └── SandboxError           the child that works on the media crashed, hung or went beyond a limit
     ├── NoAcceptableEncoding       a correct answer: nothing meets cap and floors together
     │   ├── CapUnreachable         nothing this profile allows is small enough
     │   └── FloorUnreachable       small enough exists, but it destroys detail
@@ -101,6 +102,16 @@ class InputError(TranscodeError):
     """The source cannot be used."""
 
     default_code = "input-unusable"
+
+
+class SandboxError(InputError):
+    """The child process that decodes and encodes ended without an answer; the source is what made it.
+
+    Codes: ``sandbox-crashed``, ``sandbox-memory``, ``sandbox-cpu-time``, ``sandbox-file-size``, ``sandbox-hung``,
+    ``sandbox-wall-time`` and ``sandbox-protocol``.
+    """
+
+    default_code = "sandbox-crashed"
 
 
 class NoAcceptableEncoding(TranscodeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from transcoder.media.index import cut
 from transcoder.media.reader import read_frames
 from transcoder.media.stills import ycbcr_planes
 from transcoder.metrics.ssim import mean, ssim_map
-from transcoder.model import Box, Region, RegionKind, exact_clock
+from transcoder.model import Box, Fate, ItemFate, Region, RegionKind, exact_clock
 from transcoder.model.region import around
 from transcoder.studio import Studio
 
@@ -43,7 +42,6 @@ class EvidenceStill:
     lossless: bool
     ssim: float
     """Against the decoded frame, luma."""
-    sha256: str
 
     def to_dict(self, name: str) -> dict[str, object]:
         """The certificate's line about it."""
@@ -59,7 +57,15 @@ class EvidenceStill:
         }
 
 
-def evidence_stills(studio: Studio, count: int) -> tuple[EvidenceStill, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The pictures that were made, and a line on each that could not be."""
+
+    stills: tuple[EvidenceStill, ...] = ()
+    fates: tuple[ItemFate, ...] = ()
+
+
+def evidence_stills(studio: Studio, count: int) -> Evidence:
     """The best frames of the most telling regions, each under the cap; fewer where there are fewer.
 
     :param studio: of a video whose regions were looked for.
@@ -68,13 +74,17 @@ def evidence_stills(studio: Studio, count: int) -> tuple[EvidenceStill, ...]:
     """
     folder = studio.job.workdir / "stills"
     folder.mkdir(exist_ok=True)
-    made = []
+    made, left_out = [], []
     for number, (region, frame) in enumerate(_chosen(studio, count), start=1):
         still = _still(studio, region, frame, folder, number)
         if still is not None:
             made.append(still)
+        else:
+            item = f"evidence still of {region.kind} {region.id} (frame {frame})"
+            note = f"even at JPEG quality {_QUALITIES[-1]} it is over the cap"
+            left_out.append(ItemFate(item=item, fate=Fate.LOST, note=note))
         studio.job.tick("stills", number, count)
-    return tuple(made)
+    return Evidence(stills=tuple(made), fates=tuple(left_out))
 
 
 def _chosen(studio: Studio, count: int) -> Iterator[tuple[Region, int]]:
@@ -95,31 +105,33 @@ def _chosen(studio: Studio, count: int) -> Iterator[tuple[Region, int]]:
 
 
 def _still(studio: Studio, region: Region, frame: int, folder: Path, number: int) -> EvidenceStill | None:
-    source, cap = studio.job.source, studio.job.cap_bytes
+    source = studio.job.source
     part = cut(source, studio.index, frame, frame + 1)
     assert part.video is not None
     timed = next(read_frames(part.path, part.video))
     picture = picture_of(timed.frame)
-    encoded = _near_lossless(picture, cap, source.name)
+    encoded = _near_lossless(picture, studio.picture_cap_bytes, source.name)
     if encoded is None:
         return None
     data, ending = encoded
     at_s = timed.pts * part.video.time_base
     path = folder / f"{number:02d}.{ending}"
     path.write_bytes(data)
+    box = around(region.key.boxes)
+    where = f"{region.kind} {region.id} in {box.width}x{box.height} pixels from column {box.x}, row {box.y}"
+    path = studio.document(path, f"frame {frame} at {exact_clock(at_s)}, {where}")
     with Image.open(io.BytesIO(data)) as written:
         values, _ = ssim_map(ycbcr_planes(picture)[0], ycbcr_planes(written.convert("RGB"))[0])
     clock = exact_clock(at_s).replace(":", ".")
     return EvidenceStill(
         path=path,
-        suffix=f"_still-{number:02d}_{region.id}_{clock}.{ending}",
+        suffix=f"_still-{number:02d}_{region.id}_{clock}{path.suffix}",
         region=region,
         at_s=at_s,
         frame=frame,
-        box=around(region.key.boxes),
+        box=box,
         lossless=ending == "png",
         ssim=mean(values),
-        sha256=hashlib.sha256(data).hexdigest(),
     )
 
 

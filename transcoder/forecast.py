@@ -5,10 +5,11 @@ Nothing is promised: ``benchmarks/study_forecast.py`` measures how far forecasts
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,13 +17,16 @@ from PIL import Image
 
 from transcoder import search
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.ladder import FIRST_AIM, Plan, plan_ladder
+from transcoder.encode.ladder import Plan, plan_ladder
+from transcoder.encode.still_rungs import PAGES
+from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import TranscodeError
 from transcoder.media import stills
 from transcoder.media.containers import open_input
 from transcoder.media.index import window
 from transcoder.media.probe import probe
 from transcoder.model import Rung, RungName, SourceInfo, Verdict
+from transcoder.outlook import Forecast
 from transcoder.profile import Profile
 from transcoder.search.splitting import EXPONENT, RATIO_AIM
 from transcoder.studio import Studio
@@ -41,39 +45,10 @@ correction; with the attempt at one file before the parts; without it."""
 _FIXED_S = 3.0
 _PART_BYTES = 2000
 """A part's index and tags."""
+_PAGE_EFFORT = 12.0
+"""How much longer a page takes than writing it with the fastest compression."""
 _MONTAGE = 3
 """Crops a side of the montage that stands for a picture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """What is to be expected."""
-
-    verdict: Verdict
-    rung: str
-    parts: int
-    bytes: int
-    """Of all media files together."""
-    p1: Mapping[str, float] = field(default_factory=dict)
-    """Worst 1 % of SSIM by region class; empty where no sample changes."""
-    seconds: float
-    """Of the whole job, on this machine."""
-    taken_s: float
-    """By the forecast itself."""
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        """The object that ``transcoder plan --json`` prints."""
-        return {
-            "verdict": str(self.verdict),
-            "rung": self.rung,
-            "parts": self.parts,
-            "bytes": self.bytes,
-            "p1": {name: round(value, 4) for name, value in self.p1.items()},
-            "seconds": round(self.seconds, 1),
-            "taken_s": round(self.taken_s, 1),
-            "notes": list(self.notes),
-        }
 
 
 def forecast(source: SourceInfo, profile: Profile, workdir: Path, tick: Tick) -> Forecast:
@@ -91,7 +66,10 @@ def forecast(source: SourceInfo, profile: Profile, workdir: Path, tick: Tick) ->
         return Forecast(verdict=verdict, rung=rung, parts=1, bytes=size, seconds=seconds,
                         taken_s=time.monotonic() - started)  # fmt: skip
     job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=workdir, tick=tick)
-    made = _of_a_still(job) if source.still is not None else _of_a_video(job, plan)
+    if plan.parts is not None and plan.parts.encoder == PAGES:
+        made = _of_pages(job)
+    else:
+        made = _of_a_still(job) if source.still is not None else _of_a_video(job, plan)
     return replace(made, taken_s=time.monotonic() - started)
 
 
@@ -217,6 +195,30 @@ def _packet_bytes(path: Path) -> tuple[int, int]:
 # Pictures
 
 
+def _of_pages(job: EncodeJob) -> Forecast:
+    """Each page is a file of its own; how large one is, the first tells."""
+    still, allowed = job.source.still, job.profile.max_parts
+    assert still is not None
+    if still.pages > allowed:
+        note = f"the file holds {still.pages} pages or frames, and {allowed} files are allowed"
+        return Forecast(
+            verdict=Verdict.REFUSED, rung="refuse", parts=0, bytes=0, seconds=1.0, taken_s=0.0, notes=(note,)
+        )
+    started, out = time.monotonic(), io.BytesIO()
+    picture, _ = stills.as_rgb(stills.load(job.source.path), alpha=True)
+    picture.save(out, "PNG", compress_level=1)
+    size, taken = len(out.getvalue()), time.monotonic() - started
+    return Forecast(
+        verdict=Verdict.LOSSLESS if size <= job.cap_bytes else Verdict.MEETS_FLOOR,
+        rung=str(RungName.SPLIT),
+        parts=still.pages,
+        bytes=still.pages * min(size, job.cap_bytes),
+        seconds=1.0 + _PAGE_EFFORT * taken * still.pages,
+        taken_s=0.0,
+        notes=("each page or frame is a file of its own; judged by the first",),
+    )
+
+
 def _of_a_still(job: EncodeJob) -> Forecast:
     """Crops from all over the picture, side by side, go down the same ladder under a cap as much smaller."""
     image, _ = stills.as_rgb(stills.load(job.source.path))
@@ -256,19 +258,3 @@ def _montage(image: Image.Image) -> tuple[Image.Image, float]:
             top = (image.height - height) * row // (_MONTAGE - 1)
             sheet.paste(image.crop((left, top, left + width, top + height)), (width * column, height * row))
     return sheet, sheet.width * sheet.height / (image.width * image.height)
-
-
-def describe(result: Forecast, floors: Mapping[str, float]) -> Sequence[str]:
-    """The forecast in lines for people."""
-    minutes, seconds = divmod(round(result.seconds), 60)
-    lines = []
-    if result.verdict is Verdict.REFUSED:
-        lines.append("would be refused" + (f": {result.notes[0]}" if result.notes else ""))
-    else:
-        files = f"{result.parts} parts" if result.parts > 1 else "one file"
-        lines.append(f"would be delivered as {result.rung}, {files}, about {result.bytes:,} bytes")
-    for name, value in result.p1.items():
-        if name in floors:
-            lines.append(f"  {name}: worst 1 % about {value:.3f}, floor {floors[name]:.2f}")
-    lines.append(f"  it would take about {minutes} min {seconds} s; this forecast took {result.taken_s:.1f} s")
-    return lines

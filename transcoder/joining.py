@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from PIL import Image
 
+from transcoder import tasks
 from transcoder.certificate import sets, verify
 from transcoder.errors import CertificateError, InputError, UsageError
 from transcoder.parts.restore import restore
 from transcoder.parts.survey import Expected, Survey, survey
-from transcoder.parts.video import PartFile, join_video
 from transcoder.parts.volumes import expected_from_names
+from transcoder.sandbox import parent
+from transcoder.sandbox.limits import Policy
+from transcoder.storage import local
 from transcoder.storage.base import Store
 
 Tick = Callable[[str, int, int | None], None]
@@ -50,13 +52,15 @@ class Joined:
 
 
 def join(
-    path: Path, out: Path, *, original: bool, anchors: Sequence[x509.Certificate], store: Store, tick: Tick
-) -> Joined:
+    path: Path, out: Path, *, original: bool, anchors: Sequence[x509.Certificate], store: Store, policy: Policy,
+    tick: Tick,
+) -> Joined:  # fmt: skip
     """Put together what a certificate describes.
 
     :param path: a folder, a certificate, or one of its files.
     :param out: the file to write; ``store`` publishes into its folder.
     :param original: restore the original although there are parts as well.
+    :param policy: how the process is confined that opens parts and tiles.
     :raises InputError: where files are missing, damaged or foreign (``parts-incomplete``), or there are none.
     :raises CertificateError: where the certificate does not hold, or the whole is not what it names.
     """
@@ -70,24 +74,22 @@ def join(
         wanted = [Expected(name=f["name"], bytes=f["bytes"], sha256=f["sha256"]) for f in predicate["files"]
                   if f["role"] == "part"]  # fmt: skip
         there = _complete(folder, wanted, "part")
-        parts = [
-            PartFile(path=folder / part["name"], offset_s=Fraction(part["offset_s"])) for part in predicate["parts"]
-        ]
+        parts = [(folder / part["name"], Fraction(part["offset_s"])) for part in predicate["parts"]]
+        arguments = {
+            "parts": parts,
+            "target": f"joined{parts[0][0].suffix}",
+            "time_base": Fraction(predicate["source"]["video"]["time_base"]),
+            "frames_sha256": predicate["timing"]["frames_sha256"],
+        }
         with store.workspace() as work:
-            target = work / f"joined{parts[0].path.suffix}"
-            frames = join_video(
-                parts,
-                target,
-                time_base=Fraction(predicate["source"]["video"]["time_base"]),
-                frames_sha256=predicate["timing"]["frames_sha256"],
-            )
+            frames, target = _made(tasks.JOIN_VIDEO, arguments, [path for path, _ in parts], work, policy, tick)
             size = target.stat().st_size
             published = store.publish({out.name: target})[out.name]
         proof = f"{len(parts)} parts joined; all {frames} frames of the master are there, each at its own time"
         return Joined(path=published, kind="video", proof=proof, bytes=size, certificate=certificate,
                       warnings=_foreign(there))  # fmt: skip
     if predicate["pieces"] and predicate["pieces"]["kind"] == "tiles" and not original:
-        return _picture(certificate, predicate, out, store)
+        return _picture(certificate, predicate, out, store, policy, tick)
     wanted = sets.expected_volumes(predicate["original"])
     there = _complete(folder, wanted, "volume")
     volumes = [folder / item.name for item in wanted]
@@ -97,10 +99,23 @@ def join(
                   warnings=_foreign(there))  # fmt: skip
 
 
-def _picture(certificate: Path, predicate: dict[str, Any], out: Path, store: Store) -> Joined:
-    """The whole picture out of its tiles."""
-    from transcoder.certificate.remeasure import rebuilt
+def _made(
+    task: parent.Task[Any], arguments: dict[str, Any], files: Sequence[Path], work: Path, policy: Policy, tick: Tick
+) -> tuple[Any, Path]:
+    """What a child answers, and the file that it made of others."""
+    folder = work / "made"
+    folder.mkdir()
+    answer = parent.run(
+        task, arguments, policy=policy, name=files[0].name, read=files, work=folder, tick=tick,
+        source_bytes=sum(path.stat().st_size for path in files),
+    )  # fmt: skip
+    return answer.value, local.confirm_own(folder / arguments["target"], folder)
 
+
+def _picture(
+    certificate: Path, predicate: dict[str, Any], out: Path, store: Store, policy: Policy, tick: Tick
+) -> Joined:
+    """The whole picture out of its tiles."""
     pieces, folder = predicate["pieces"], certificate.parent
     if out.suffix.lower() != ".png":
         raise UsageError("the joined picture is a PNG", where=str(out), hint="name it with .png", code="usage")
@@ -108,14 +123,13 @@ def _picture(certificate: Path, predicate: dict[str, Any], out: Path, store: Sto
     names = [item["name"] for item in pieces["items"]]
     wanted = [Expected(name=name, bytes=sent[name]["bytes"], sha256=sent[name]["sha256"]) for name in names]
     there = _complete(folder, wanted, "tile")
-    whole = rebuilt(pieces, folder)
+    arguments = {"pieces": pieces, "folder": folder, "target": "joined.png"}
     with store.workspace() as work:
-        target = work / "joined.png"
-        with Image.open(folder / names[0]) as first:
-            whole.save(target, icc_profile=first.info.get("icc_profile"))
+        files = [folder / name for name in names]
+        (width, height), target = _made(tasks.JOIN_TILES, arguments, files, work, policy, tick)
         size = target.stat().st_size
         store.publish({out.name: target})
-    proof = f"{len(names)} tiles joined; all {whole.width}x{whole.height} pixels are the master's"
+    proof = f"{len(names)} tiles joined; all {width}x{height} pixels are the master's"
     return Joined(path=out, kind="picture", proof=proof, bytes=size, certificate=certificate, warnings=_foreign(there))
 
 
@@ -146,7 +160,7 @@ def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> 
         raise InputError(
             "no certificate here describes " + ("volumes of an original" if original else "parts or volumes"),
             where=str(path),
-            hint="a delivery in one file needs no joining",
+            hint="a delivery in one file needs no joining, nor do the pages of one",
             code="nothing-to-join",
         )
     if len(found) > 1:

@@ -1,68 +1,30 @@
-"""The packet: a decision turned into named files, a signed statement about them, and a report of that."""
+"""The packet: what the child made, held against what the parent knows, signed, and reported.
+
+A child that was taken over by what it decoded may have lied in everything it measured; that shows when somebody
+measures again. It cannot lie about which files these are, whose they are, or what was asked for: all of that is put
+into the statement here.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from transcoder.certificate import statement as statements
-from transcoder.certificate import verify
-from transcoder.encode import fates
-from transcoder.encode.ladder import Plan
-from transcoder.errors import CapUnreachable
-from transcoder.model import Choice, DeliveredFile, Fidelity, SourceInfo, Verdict
-from transcoder.naming import media_names
+from transcoder.certificate import describing, form, sets, verify
+from transcoder.errors import CapUnreachable, CertificateError, OutputMismatch, SandboxError
+from transcoder.made import Made, MadeFile
+from transcoder.model import DeliveredFile, SourceInfo, Verdict
 from transcoder.parts.volumes import Volume
-from transcoder.refusal import Refusal
 from transcoder.report import html
 from transcoder.request import Request, Services
+from transcoder.sandbox.confine import Layers
 from transcoder.storage import local
-from transcoder.studio import Studio
+from transcoder.version import __version__
 
-if TYPE_CHECKING:
-    from transcoder.evidence import EvidenceStill
-    from transcoder.haste import Haste
-    from transcoder.metrics.checks import Checked
-    from transcoder.metrics.measure import Measurement
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the search decided, with everything it was decided from."""
-
-    request: Request
-    source: SourceInfo
-    """What was delivered: the master, or a clip of it."""
-    master: SourceInfo
-    plan: Plan
-    choice: Choice
-    studio: Studio
-    checked: Checked
-    haste: Haste | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the delivery is worth."""
-        winner, encoded = self.choice.winner, self.choice.encoded
-        if winner is None or encoded is None:
-            return Verdict.REFUSED
-        if self.choice.degraded:
-            return Verdict.DEGRADED
-        if encoded.lossless_proof is None:
-            return Verdict.MEETS_FLOOR
-        return Verdict.IDENTICAL if winner.spec.rung.encoder == "copy" else Verdict.LOSSLESS
-
-    @property
-    def fidelity(self) -> Fidelity | None:
-        """Of what was delivered; of a refusal, of the best file under the cap."""
-        return self.choice.best[0].fidelity if self.choice.best else None
-
-    @property
-    def pictures(self) -> Measurement | None:
-        """The worst moment of the same file."""
-        return self.studio.measurement(self.choice)
+ROLES = frozenset(("media", "still", "part", "overview", "tile", "crop", "page", "frame", "evidence"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,68 +36,46 @@ class Packet:
     statement: Mapping[str, object]
 
 
+def prepare() -> None:
+    """Load what the end of a job needs, at a time when nobody waits for it."""
+    html.prepare()
+    form.prepare()
+
+
 def certify(
-    outcome: Outcome,
-    refusal: Refusal | None,
-    stills: Sequence[EvidenceStill],
+    made: Made,
     original: Sequence[Volume],
+    layers: Layers | None,
+    source: SourceInfo,
+    request: Request,
     services: Services,
     work: Path,
-    stem: str,
 ) -> Packet:
-    """Name the media, sign the statement about it, verify the signature, and render the report from that."""
-    request, choice = outcome.request, outcome.choice
-    media: dict[str, tuple[Path, str]] = {}
-    if choice.winner is not None and choice.encoded is not None:
-        media = media_names(stem, choice, "still" if outcome.source.still is not None else "media")
-    evidence = {f"{stem}{still.suffix}": still for still in stills}
-    media |= {name: (still.path, "evidence") for name, still in evidence.items()}
-    subjects = [_describe(name, path, role) for name, (path, role) in media.items()]
-    offset = fates.offset_item(choice.encoded.timing_offset_s) if choice.encoded else ()
-    statement = statements.build(
-        statements.StatementInput(
-            source=outcome.master,
-            clip=outcome.source.clip,
-            profile=request.profile,
-            verdict=outcome.verdict,
-            choice=choice,
-            skipped=outcome.plan.skipped,
-            subjects=subjects,
-            fidelity=outcome.fidelity,
-            case=request.case,
-            override=request.override if choice.degraded else None,
-            signer=services.signer.identity,
-            issued_at=services.now(),
-            fates=(choice.encoded.fates if choice.encoded else ()) + offset,
-            refusal=refusal.to_dict() if refusal else None,
-            regions=outcome.studio.regions,
-            checked=outcome.checked,
-            stills=[still.to_dict(name) for name, still in evidence.items()],
-            haste=outcome.haste.to_dict() if outcome.haste is not None else None,
-            volumes=original,
-        )
-    )
-    content = statements.canonical(statement)
+    """Take what was made, sign the statement about it, verify the signature, and render the report from that.
+
+    :param layers: of the sandbox it was made in; None where there was none.
+    :param source: the master as the parent knows it.
+    :param work: the folder of the delivery; what was made is in ``work / "made"``.
+    :raises OutputMismatch: where a file is not what was promised.
+    :raises CertificateError: where the statement breaks its schema.
+    """
+    cap = request.profile.payload_cap_bytes
+    subjects = [confirm_file(item, made, work / "made", cap) for item in made.files]
+    statement = _stated(made, subjects, original, layers, source, request, services)
+    content = form.canonical(statement)
     signature = services.signer.sign(content)
     facts = verify.check_signature(content, signature, services.anchors)
 
-    kind = "refusal" if refusal else "certificate"
+    stem, kind = made.stem, "refusal" if made.refused else "certificate"
     names = {kind: f"{stem}.{kind}.json", "signature": f"{stem}.{kind}.json.p7s", "report": f"{stem}.report.html"}
-    pictures = outcome.pictures
-    page = html.render(
-        statement,
-        html.SignedBy(facts.subject, facts.self_issued),
-        names=names,
-        before=pictures.before if pictures else None,
-        after=pictures.after if pictures else None,
-        max_bytes=request.profile.payload_cap_bytes,
-        views=pictures.views if pictures else (),
+    page = html.page(
+        statement, html.SignedBy(facts.subject, facts.self_issued), names=names, shown=made.shown, max_bytes=cap
     )
     contents = {names["report"]: page.encode(), names["signature"]: signature, names[kind]: content}
     for name, data in contents.items():
-        if len(data) > request.profile.payload_cap_bytes:
+        if len(data) > cap:
             raise CapUnreachable(
-                f"{name} alone is {len(data)} bytes, over the cap of {request.profile.payload_cap_bytes}",
+                f"{name} alone is {len(data)} bytes, over the cap of {cap}",
                 hint="a certificate needs more room than this cap leaves",
             )
         (work / f"final-{name}").write_bytes(data)
@@ -146,8 +86,75 @@ def certify(
         for item in original
     ]
     described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
-    files = {name: path for name, (path, _) in media.items()}
+    files = {item.name: item.path for item in made.files}
     return Packet({**files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
+
+
+def confirm_file(item: MadeFile, made: Made, folder: Path, cap_bytes: int) -> DeliveredFile:
+    """A file of the child's, hashed here. The child has ended: nothing changes any more.
+
+    :raises SandboxError: where it is no regular file of its own inside the folder, or has a name or role that no
+        delivery has.
+    :raises OutputMismatch: where it is over the cap.
+    """
+    plain = item.name == Path(item.name).name and item.name.isprintable() and len(os.fsencode(item.name)) <= 255
+    if not plain or not item.name.startswith(made.stem) or item.role not in ROLES:
+        raise _foreign("a file that no delivery has")
+    size = local.confirm_own(item.path, folder).stat().st_size
+    if size > cap_bytes:
+        raise OutputMismatch(f"{size} bytes are over the cap of {cap_bytes}", where=item.name)
+    return _describe(item.name, item.path, item.role)
+
+
+def _stated(
+    made: Made, subjects: Sequence[DeliveredFile], original: Sequence[Volume], layers: Layers | None,
+    source: SourceInfo, request: Request, services: Services,
+) -> dict[str, Any]:  # fmt: skip
+    """The statement with everything in it that the parent knows by itself."""
+    stated: Any = made.statement.get("predicate")
+    if not isinstance(stated, dict) or not isinstance(stated.get("source"), dict):
+        raise CertificateError("the statement has no predicate", code="statement-invalid")
+    tool = stated.get("tool")
+    about = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
+    predicate = stated | {
+        "verdict": str(made.verdict),
+        "issued_at": describing.moment(services.now()),
+        "tool": {
+            **(tool if isinstance(tool, dict) else {}),
+            "name": "transcoder",
+            "version": __version__,
+            "sandbox": layers.to_dict() if layers is not None else None,
+        },
+        "signer": describing.describe_signer(services.signer.identity),
+        "case": request.case.to_dict(),
+        "source": stated["source"] | about,
+        "profile": describing.describe_profile(request.profile),
+        "files": describing.list_files(subjects),
+        "original": sets.original(source, original),
+        "override": describing.describe_override(request.override if made.verdict is Verdict.DEGRADED else None),
+        "refusal": dict(made.refused.described) if made.refused else None,
+        "notice": describing.notice(made.verdict, source.name, source.sha256),
+    }
+    if (made.verdict is Verdict.REFUSED) != (made.refused is not None):
+        raise _foreign("a verdict that contradicts itself")
+    if made.verdict is Verdict.IDENTICAL and source.sha256 not in {item.sha256 for item in subjects}:
+        raise _foreign("other bytes that it calls identical")
+    if made.verdict is Verdict.DEGRADED and request.override is None:
+        raise _foreign("a degraded delivery that nobody asked for")
+    return {
+        "_type": form.STATEMENT_TYPE,
+        "subject": describing.list_subjects(subjects, source.name, source.sha256),
+        "predicateType": form.PREDICATE_TYPE,
+        "predicate": predicate,
+    }
+
+
+def _foreign(what: str) -> SandboxError:
+    return SandboxError(
+        f"the child process made {what}; nothing was delivered",
+        hint="the file may be hostile: do not open it elsewhere without care",
+        code="sandbox-protocol",
+    )
 
 
 def _describe(name: str, path: Path, role: str) -> DeliveredFile:

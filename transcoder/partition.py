@@ -19,8 +19,9 @@ import numpy as np
 from transcoder import search
 from transcoder.encode import audio
 from transcoder.encode.base import Sound
-from transcoder.encode.ladder import FIRST_AIM, plan_ladder
+from transcoder.encode.ladder import plan_ladder
 from transcoder.encode.statistics import FrameCost
+from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import EncodeError
 from transcoder.media import joining
 from transcoder.media.index import cut, end_of
@@ -236,12 +237,10 @@ class _Partition:
 
     def _rung_for(self, source: SourceInfo, cap: int) -> Rung:
         """The same rung for a part: its index is smaller, its weights are the same."""
-        rungs = plan_ladder(source, self._job.profile, cap, self._studio.regions.kinds()).rungs
-        alike = [rung for rung in rungs if (rung.name, rung.encoder) == (RungName.RE_ENCODE, self._rung.encoder)]
-        if not alike or alike[0].knob is None:
+        rung = plan_ladder(source, self._job.profile, cap, self._studio.regions.kinds()).parts
+        if rung is None or rung.knob is None:
             raise EncodeError("a part of this length cannot be encoded", where=source.path.name)
-        knob = replace(alike[0].knob, start=cap * FIRST_AIM, high=self._cap * 1.05)
-        return replace(alike[0], name=RungName.SPLIT, knob=knob)
+        return replace(rung, knob=replace(rung.knob, start=cap * FIRST_AIM, high=self._cap * 1.05))
 
     # Audio
 

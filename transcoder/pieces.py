@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from transcoder.encode import carrying
+from transcoder.encode.fates import damage
+from transcoder.encode.still_rungs import PAGES
 from transcoder.errors import EncodeError
 from transcoder.media import stills
 from transcoder.model import (
@@ -20,6 +23,7 @@ from transcoder.model import (
     Region,
     Rung,
 )
+from transcoder.pages import deliver_pages
 from transcoder.parts import tiles
 from transcoder.studio import Studio
 
@@ -36,6 +40,8 @@ def split_still(studio: Studio, rung: Rung, choice: Choice) -> Choice | Attempt:
     :returns: the choice of a set of files, or the failed attempt with its reason.
     :raises EncodeError: where the picture cannot be put into lossless pieces.
     """
+    if rung.encoder == PAGES:
+        return deliver_pages(studio, rung)
     nearest = choice.nearest
     starved = _starved(studio, nearest[0]) if nearest is not None else []
     if nearest is not None and starved:
@@ -63,14 +69,15 @@ def _crops(studio: Studio, rung: Rung, nearest: tuple[Attempt, Encoded], starved
             if around is not None:
                 boxes.append((f"{region.id}{f'-{number + 1}' if number else ''}", around))
     try:
-        found = tiles.crops(image, boxes, job.workdir, stem="crop", max_bytes=job.cap_bytes, tick=job.tick)
+        found = tiles.crops(image, boxes, job.workdir, stem="crop", max_bytes=studio.picture_cap_bytes, tick=job.tick)
+        if len(found) + 1 > job.profile.max_parts:
+            return None
+        files = tuple(_file(studio, piece, f"crop of {name}") for piece, (name, _) in zip(found, boxes, strict=True))
     except EncodeError:
         return None  # tiles may still do
-    if len(found) + 1 > job.profile.max_parts:
-        return None
     attempt, overview = nearest
     pieces = Pieces(kind="crops", size=image.size, mode=image.mode, pixels_sha256=None, overview=overview,
-                    files=tuple(_file(piece) for piece in found))  # fmt: skip
+                    files=files)  # fmt: skip
     ids = ", ".join(region.id for region in starved)
     note = ItemFate(item=f"regions {ids}", fate=Fate.KEPT, note="as lossless crops beside the overview")
     winner = replace(attempt, spec=EncodeSpec(rung=_split(rung, "overview and crops")), rejected_for="", missed={})
@@ -90,17 +97,25 @@ def _tiles(studio: Studio, rung: Rung, choice: Choice) -> Choice | Attempt:
     overview = choice.nearest[1] if choice.nearest is not None else None
     most = job.profile.max_parts - (overview is not None)
     try:
-        found = tiles.cut(image, job.workdir, stem="tiles", max_bytes=job.cap_bytes, max_pieces=most, tick=job.tick)
+        found = tiles.cut(
+            image, job.workdir, stem="tiles", max_bytes=studio.picture_cap_bytes, max_pieces=most, tick=job.tick
+        )
+        files = tuple(
+            _file(studio, piece, f"tile {number} of {len(found)}") for number, piece in enumerate(found, start=1)
+        )
     except EncodeError as error:
         return Attempt(spec=spec, bytes=None, fidelity=None, encodes=1, rejected_for=str(error))
     pieces = Pieces(kind="tiles", size=image.size, mode=image.mode, pixels_sha256=stills.pixels_digest(image),
-                    overview=overview, files=tuple(_file(piece) for piece in found))  # fmt: skip
-    size = sum(piece.bytes for piece in found)
+                    overview=overview, files=files)  # fmt: skip
+    size = sum(piece.path.stat().st_size for piece in files)
     fates = [ItemFate(item=f"picture ({still.format}, {still.width}x{still.height})", fate=Fate.KEPT,
                       note=f"in {len(found)} lossless tiles")]  # fmt: skip
+    fates += damage(still)
     if overview is not None:
         fates += [fate for fate in overview.fates if not fate.item.startswith(("picture", "pixels"))]
-    encoded = Encoded(path=found[0].path, bytes=size, settings={"encoder": "png", "tiles": len(found)},
+    else:
+        fates += carrying.account_for(still, found[0].path, "png")
+    encoded = Encoded(path=files[0].path, bytes=size, settings={"encoder": "png", "tiles": len(found)},
                       lossless_proof=_PROOF, fates=tuple(fates))  # fmt: skip
     winner = Attempt(spec=spec, bytes=size, fidelity=None, rejected_for="", encodes=1)
     return Choice(winner=winner, encoded=encoded, attempts=(winner,), pieces=pieces)
@@ -110,6 +125,7 @@ def _split(rung: Rung, variant: str) -> Rung:
     return replace(rung, variant=variant, knob=None)
 
 
-def _file(piece: tiles.Piece) -> PieceFile:
-    name = piece.path.name
-    return PieceFile(path=piece.path, suffix=name[name.index("_") :], box=piece.box)
+def _file(studio: Studio, piece: tiles.Piece, what: str) -> PieceFile:
+    box = piece.box
+    path = studio.document(piece.path, f"{what}, {box.width}x{box.height} pixels from column {box.x}, row {box.y}")
+    return PieceFile(path=path, suffix=path.name[path.name.index("_") :], box=box)

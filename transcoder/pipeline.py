@@ -1,4 +1,7 @@
-"""The spine: one source in, one certified delivery out. Reads like a table of contents."""
+"""The spine: one source in, one certified delivery out. Reads like a table of contents.
+
+Everything that opens media happens in a child (``making``); here are the source's hash, the key and the store.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,26 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from transcoder import search
-from transcoder.certificate import statement as statements
-from transcoder.encode.base import EncodeJob, Tick
-from transcoder.encode.ladder import Plan, plan_ladder
-from transcoder.errors import CapUnreachable, EncodeError, FloorUnreachable, NoAcceptableEncoding
-from transcoder.media.index import clip
-from transcoder.media.probe import probe
-from transcoder.model import (
-    Attempt,
-    Choice,
-    Delivery,
-    EncodeSpec,
-    Progress,
-    Region,
-    Rung,
-    SourceInfo,
-    Verdict,
-)
-from transcoder.naming import delivery_stem, safe_stem
-from transcoder.packet import Outcome, Packet, certify
+from transcoder.errors import CapUnreachable, FloorUnreachable, NoAcceptableEncoding
+from transcoder.made import Made, Order
+from transcoder.model import Delivery, Progress, SourceInfo, Verdict
+from transcoder.naming import confirm_stem, delivery_stem, safe_stem
 from transcoder.parts import volumes
 from transcoder.parts.volumes import Volume
-from transcoder.profile import Profile
-from transcoder.refusal import Refusal, build_refusal
 from transcoder.request import Request, Services
+from transcoder.sandbox import parent
+from transcoder.sandbox.parent import Task
 from transcoder.storage import local
-from transcoder.studio import Studio
+from transcoder.storage.base import Admitted
 
 if TYPE_CHECKING:
-    from transcoder.evidence import EvidenceStill
-    from transcoder.haste import Haste
+    from transcoder.packet import Packet
+
+Tick = Callable[[str, int, int | None], None]
+MAKE: Task[Made] = Task("transcoder.making:make", Made, ("transcoder.making",), measures=True)
 
 
 def transcode(request: Request, services: Services) -> Delivery:
@@ -54,146 +41,103 @@ def transcode(request: Request, services: Services) -> Delivery:
     """
     started = time.monotonic()
     tick = _ticker(request)
-    admitted = local.admit(request.source, tick)
-    source = master = probe(request.source, sha256=admitted.sha256)
-    if request.clip is not None:
-        source = clip(master, *request.clip, tick)
-    stem = delivery_stem(source, request.profile)
+    with parent.worker(MAKE, services.sandbox) as worker:
+        from transcoder import packet as packets  # while the child loads its own
+
+        packets.prepare()
+        admitted = local.admit(request.source, tick)
+        master = SourceInfo(
+            path=request.source, bytes=admitted.bytes, sha256=admitted.sha256, container="", stream=request.stream
+        )
+        expected = delivery_stem(master, request.profile)
+        if request.clip is None:
+            _reserve(expected, services)
+
+        def note(name: str, value: Any) -> None:
+            if name == "stem" and request.clip is not None:  # a clip's is known only when its frames are
+                _reserve(confirm_stem(str(value), expected, clipped=True), services)
+
+        with services.store.workspace() as work:
+            (work / "made").mkdir()
+            answer = worker.run(
+                {"order": _order(request, services, admitted, started)},
+                name=request.source.name,
+                read=[request.source, *([request.regions] if request.regions is not None else [])],
+                work=work / "made",
+                tick=tick,
+                note=note,
+                source_bytes=admitted.bytes,
+            )
+            made: Made = answer.value
+            confirm_stem(made.stem, expected, clipped=request.clip is not None)
+            original = _volumes(request, master, made, work, tick)
+            local.confirm_unchanged(admitted, tick)
+            packet = packets.certify(made, original, answer.layers, master, request, services, work)
+            published = services.store.publish(packet.files)
+
+    return _result(made, request, admitted, packet, published, time.monotonic() - started)
+
+
+def _reserve(stem: str, services: Services) -> None:
     services.store.reserve([f"{stem}.{ending}" for ending in ("certificate.json", "refusal.json")])
-    drawn = _drawn(request, source)
-    cap = request.profile.payload_cap_bytes
-
-    with services.store.workspace() as work:
-        profile, haste = request.profile, None
-        if request.within_s is not None:
-            profile, haste = _hurried(source, profile, request.within_s, started, work, tick)
-        job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=work, tick=tick)
-        studio = Studio(job)
-        plan, choice = _decide(studio, drawn, degraded=request.override is not None)
-        outcome = Outcome(request, source, master, plan, choice, studio, studio.check(choice), haste)
-        refusal = build_refusal(choice, plan, request.profile, source, studio) if choice.winner is None else None
-        stills = _evidence(outcome, drawn)
-        original = _volumes(outcome, work, tick)
-        local.confirm_unchanged(admitted, tick)
-        packet = certify(outcome, refusal, stills, original, services, work, stem)
-        published = services.store.publish(packet.files)
-
-    return _result(outcome, packet, published, refusal, time.monotonic() - started)
 
 
-def _hurried(
-    source: SourceInfo, profile: Profile, within_s: Fraction, began: float, work: Path, tick: Tick
-) -> tuple[Profile, Haste]:
-    from transcoder.haste import hurry
-
-    folder = work / "forecast"
-    folder.mkdir()
-    return hurry(source, profile, within_s, began, folder, tick)
-
-
-def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple[Plan, Choice]:
-    """Walk down the ladder: what changes no sample, one lossy file, several; and what a person accepts, at last."""
-    job = studio.job
-    choose = partial(search.choose, cap_bytes=job.cap_bytes, floors=job.profile.floors, probe=studio)
-    plan = plan_ladder(job.source, job.profile, job.cap_bytes)
-    choice = choose(plan.gentle)
-    if choice.winner is not None or len(plan.rungs) == len(plan.gentle):
-        return plan, choice
-    studio.look_for_regions(drawn)
-    plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
-    choice = choose(plan.whole, before=choice.attempts)
-    if choice.winner is None and plan.parts is not None:
-        choice = _in_parts(studio, plan.parts, choice) if job.source.video else _in_pieces(studio, plan.parts, choice)
-    return plan, search.accept_nearest(choice) if degraded else choice
+def _order(request: Request, services: Services, admitted: Admitted, started: float) -> Order:
+    stills = request.stills
+    return Order(
+        source=request.source,
+        sha256=admitted.sha256,
+        profile=request.profile,
+        case=request.case,
+        override=request.override,
+        regions=request.regions,
+        within_s=request.within_s,
+        stills=request.profile.evidence_stills if stills is None else stills,
+        stream=request.stream,
+        clip=request.clip,
+        began=started,
+        signer=services.signer.identity,
+        issued_at=services.now(),
+    )
 
 
-def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
-    """The parts, or the choice so far with the reason why there are none."""
-    from transcoder.partition import PartSet, split_video
-
-    try:
-        made = split_video(studio, rung, choice.nearest)
-    except EncodeError as error:
-        made = Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
-    if not isinstance(made, PartSet):
-        return replace(choice, attempts=(*choice.attempts, made))
-    assert made.choice.encoded is not None
-    studio.adopt(made.choice.encoded, made.measurement)
-    return replace(made.choice, attempts=(*choice.attempts, *made.choice.attempts))
-
-
-def _in_pieces(studio: Studio, rung: Rung, choice: Choice) -> Choice:
-    """The picture in pieces, or the choice so far with the reason why there are none."""
-    from transcoder.pieces import split_still
-
-    made = split_still(studio, rung, choice)
-    if isinstance(made, Attempt):
-        return replace(choice, attempts=(*choice.attempts, made))
-    return replace(made, attempts=(*choice.attempts, *made.attempts))
-
-
-def _drawn(request: Request, source: SourceInfo) -> tuple[Region, ...]:
-    """The caller's own regions, read before any work is done on the source."""
-    if request.regions is None:
-        return ()
-    from transcoder.regions import drawn
-
-    return drawn.load(request.regions, source)
-
-
-def _evidence(outcome: Outcome, drawn: Sequence[Region]) -> Sequence[EvidenceStill]:
-    """The best frames of a video as pictures, where they are wanted; also beside a refusal."""
-    wanted = outcome.request.stills
-    count = outcome.request.profile.evidence_stills if wanted is None else wanted
-    if outcome.source.video is None or not count:
-        return ()
-    from transcoder.evidence import evidence_stills
-
-    studio = outcome.studio
-    if not studio.index.moments:
-        studio.look_for_regions(drawn)
-    return evidence_stills(studio, count)
-
-
-def _volumes(outcome: Outcome, work: Path, tick: Tick) -> Sequence[Volume]:
+def _volumes(request: Request, source: SourceInfo, made: Made, work: Path, tick: Tick) -> Sequence[Volume]:
     """The original in volumes where it is wanted, also beside a refusal; not where the delivery is the original."""
-    wanted = outcome.request.with_original or outcome.request.profile.originals
-    if not wanted or outcome.verdict is Verdict.IDENTICAL:
+    wanted = request.with_original or request.profile.originals
+    if not wanted or made.verdict is Verdict.IDENTICAL:
         return ()
-    source = outcome.source
     folder = work / "volumes"
     folder.mkdir()
     suffix = re.sub(r"[^\w.]+", "_", source.path.suffix)
-    cap = outcome.request.profile.payload_cap_bytes
+    cap = request.profile.payload_cap_bytes
     return volumes.cut(source.path, folder, name=f"{safe_stem(source)}{suffix}", max_bytes=cap, tick=tick)
 
 
 def _result(
-    outcome: Outcome, packet: Packet, published: Mapping[str, Path], refusal: Refusal | None, seconds: float
+    made: Made, request: Request, admitted: Admitted, packet: Packet, published: Mapping[str, Path], seconds: float
 ) -> Delivery:
-    files = tuple(replace(item, path=published[item.path.name]) for item in packet.described)
-    winner = outcome.choice.winner
+    refused = made.refused
     delivery = Delivery(
-        source=outcome.source,
-        profile=outcome.request.profile.name,
-        verdict=outcome.verdict,
-        rung=str(winner.spec.rung.name) if winner else "refuse",
-        files=files,
-        fidelity=outcome.fidelity,
-        rejected=statements.rejected_pairs(outcome.choice, outcome.plan.skipped),
+        source=replace(made.source, path=request.source, bytes=admitted.bytes, sha256=admitted.sha256),
+        profile=request.profile.name,
+        verdict=made.verdict,
+        rung=made.rung,
+        files=tuple(replace(item, path=published[item.path.name]) for item in packet.described),
+        fidelity=made.fidelity,
+        rejected=made.rejected,
         statement=packet.statement,
         seconds=seconds,
-        refusal=refusal.to_dict() if refusal else None,
+        refusal=refused.described if refused else None,
     )
-    if refusal is not None:
-        kind: type[NoAcceptableEncoding] = FloorUnreachable if refusal.best is not None else CapUnreachable
-        error = kind(refusal.message, where=outcome.source.name, hint=refusal.hint)
+    if refused is not None:
+        kind: type[NoAcceptableEncoding] = FloorUnreachable if refused.floor else CapUnreachable
+        error = kind(refused.message, where=delivery.source.name, hint=refused.hint)
         error.delivery = delivery
         raise error
     return delivery
 
 
-def _ticker(request: Request) -> Callable[[str, int, int | None], None]:
+def _ticker(request: Request) -> Tick:
     units = {"hash": "bytes", "confirm": "bytes", "encode": "frames", "measure": "frames"}
     name = str(request.source)
 

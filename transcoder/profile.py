@@ -10,6 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from transcoder import resources
@@ -34,6 +35,7 @@ class VideoRules:
     """What the receiver plays. The order of each tuple is the order of preference."""
 
     containers: tuple[str, ...]
+    """None: no video is taken at all."""
     codecs: tuple[str, ...]
     pixel_formats: tuple[str, ...]
     preset: str
@@ -57,6 +59,19 @@ class StillRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReduceRules:
+    """What may be given up beside detail, and how far; nothing without ``steps``."""
+
+    steps: tuple[str, ...] = ()
+    """``audio``, ``repeats`` and ``scale`` in the order in which they are given up."""
+    audio_bitrate_bps: int = 0
+    repeat_difference: int = 0
+    """A frame repeats the one before where no sample differs by more."""
+    scales: tuple[Fraction, ...] = ()
+    """Of width and height, tried in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A validated transmission profile.
 
@@ -74,13 +89,21 @@ class Profile:
     """How many of a video's best frames go along as pictures."""
     originals: bool
     """Whether the untouched original goes along in volumes."""
+    wrap: str
+    """``pdf``: pictures go as pages of documents; ``none``: as they are."""
     video: VideoRules
     audio: AudioRules
     still: StillRules
     floors: Mapping[str, float]
     fallback: tuple[RungName, ...]
+    reduce: ReduceRules
     sha256: str
     origin: str = field(compare=False)
+
+    @property
+    def as_documents(self) -> bool:
+        """Whether pictures go as pages of documents."""
+        return self.wrap == "pdf"
 
     @property
     def payload_cap_bytes(self) -> int:
@@ -132,6 +155,11 @@ class Profile:
         _check_cap(cap_bytes, encoding, where=root.place("cap_bytes"))
         video, audio, still = root.table("video"), root.table("audio"), root.table("still")
         floors, fallback = root.table("floors"), root.table("fallback")
+        order = tuple(RungName(item) for item in fallback.choices("order", LIMITS["rungs"]))
+        wrap = root.choice("wrap", LIMITS["wraps"], default="none")
+        formats = still.choices("formats", LIMITS["still_formats"])
+        if wrap == "pdf" and not {"jpeg", "png"}.issuperset(formats):
+            still.fail("formats", "a page of a PDF holds JPEG and PNG only", 'list these two, or write wrap = "none"')
         return cls(
             name=root.name("name"),
             title=root.string("title"),
@@ -141,8 +169,9 @@ class Profile:
             max_parts=root.integer("max_parts"),
             evidence_stills=root.count("stills", default=0),
             originals=root.flag("originals", default=False),
+            wrap=wrap,
             video=VideoRules(
-                containers=video.choices("containers", LIMITS["containers"]),
+                containers=video.choices("containers", LIMITS["containers"], may_be_empty=True),
                 codecs=video.choices("codecs", LIMITS["codecs"]),
                 pixel_formats=video.choices("pixel_formats", LIMITS["pixel_formats"]),
                 preset=video.choice("preset", LIMITS["presets"], default="medium"),
@@ -153,12 +182,28 @@ class Profile:
                 min_bitrate_bps=audio.integer("min_bitrate_bps"),
                 max_bitrate_bps=audio.integer("max_bitrate_bps"),
             ),
-            still=StillRules(formats=still.choices("formats", LIMITS["still_formats"])),
+            still=StillRules(formats=formats),
             floors={key: floors.ratio(key, default_key=_FLOOR_DEFAULTS.get(key)) for key in FLOOR_CLASSES},
-            fallback=tuple(RungName(item) for item in fallback.choices("order", LIMITS["rungs"])),
+            fallback=order,
+            reduce=_reduce(root, order),
             sha256=hashlib.sha256(text.encode()).hexdigest(),
             origin=origin,
         )
+
+
+def _reduce(root: Table, order: tuple[RungName, ...]) -> ReduceRules:
+    if RungName.REDUCE not in order:
+        if root.has("reduce"):
+            root.fail("reduce", "nothing is reduced by this profile", 'list "reduce" in fallback.order')
+        return ReduceRules()
+    table = root.table("reduce")
+    steps = table.choices("steps", LIMITS["reductions"])
+    return ReduceRules(
+        steps=steps,
+        audio_bitrate_bps=table.integer("audio_bitrate_bps") if "audio" in steps else 0,
+        repeat_difference=table.count("repeat_difference", default=0, most=255),
+        scales=table.shrinking("scales") if "scale" in steps else (),
+    )
 
 
 def _check_cap(cap_bytes: int, encoding: str, *, where: str) -> None:

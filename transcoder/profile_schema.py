@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from typing import NoReturn
 
 from transcoder.errors import ProfileError
@@ -21,9 +23,9 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "presets": ("veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
     "audio_codecs": ("aac", "mp3", "opus", "ac3", "pcm_s16le", "flac"),
     "still_formats": ("jpeg", "png", "webp", "avif"),
-    # reduce has its place in the ladder but no implementation yet: a profile that names it is told so instead of
-    # being obeyed in part.
-    "rungs": tuple(str(r) for r in RungName if r is not RungName.REDUCE),
+    "wraps": ("none", "pdf"),
+    "reductions": ("audio", "repeats", "scale"),
+    "rungs": tuple(str(rung) for rung in RungName),
 }
 
 _KEYS: Mapping[str, frozenset[str]] = {
@@ -37,11 +39,13 @@ _KEYS: Mapping[str, frozenset[str]] = {
             "max_parts",
             "originals",
             "stills",
+            "wrap",
             "video",
             "audio",
             "still",
             "floors",
             "fallback",
+            "reduce",
         )
     ),
     "video": frozenset(("containers", "codecs", "pixel_formats", "preset")),
@@ -49,6 +53,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "still": frozenset(("formats",)),
     "floors": frozenset(("frame", "tile", "face", "plate", "text", "person", "vehicle", "motion")),
     "fallback": frozenset(("order",)),
+    "reduce": frozenset(("steps", "audio_bitrate_bps", "repeat_difference", "scales")),
 }
 
 
@@ -75,6 +80,10 @@ class Table:
         if value is None:
             self.fail(key, "this key is missing")
         return value
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there."""
+        return key in (self.values or {})
 
     def table(self, key: str) -> Table:
         """A sub-table."""
@@ -104,12 +113,24 @@ class Table:
             self.fail(key, f"must be a whole number of at least 1, not {_shown(value)}")
         return value
 
-    def count(self, key: str, *, default: int) -> int:
+    def count(self, key: str, *, default: int, most: int = 1000) -> int:
         """A whole number of at least 0, or the default where the key is absent."""
         value = (self.values or {}).get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000:
-            self.fail(key, f"must be a whole number from 0 to 1000, not {_shown(value)}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            self.fail(key, f"must be a whole number from 0 to {most}, not {_shown(value)}")
         return value
+
+    def shrinking(self, key: str) -> tuple[Fraction, ...]:
+        """Shares below 1, each smaller than the one before."""
+        value = self._get(key)
+        numbers = value if isinstance(value, list) else []
+        plain = all(isinstance(item, int | float) and not isinstance(item, bool) for item in numbers)
+        if not numbers or not plain or not all(0.1 <= item < 1 for item in numbers):
+            self.fail(key, f"must be a non-empty list of numbers from 0.1 to below 1, not {_shown(value)}")
+        shares = tuple(Fraction(str(item)) for item in numbers)
+        if any(later >= sooner for sooner, later in pairwise(shares)):
+            self.fail(key, "each must be smaller than the one before")
+        return shares
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false, or the default where the key is absent."""
@@ -134,11 +155,11 @@ class Table:
             self.fail(key, f"{_shown(value)} is not known", f"one of: {', '.join(allowed)}")
         return value
 
-    def choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-        """A non-empty list without repeats, each of a fixed set."""
+    def choices(self, key: str, allowed: tuple[str, ...], *, may_be_empty: bool = False) -> tuple[str, ...]:
+        """A list without repeats, each of a fixed set."""
         value = self._get(key)
-        if not isinstance(value, list) or not value:
-            self.fail(key, "must be a non-empty list of strings")
+        if not isinstance(value, list) or not (value or may_be_empty):
+            self.fail(key, f"must be a {'' if may_be_empty else 'non-empty '}list of strings")
         for item in value:
             if not isinstance(item, str) or item not in allowed:
                 self.fail(key, f"{_shown(item)} is not known", f"any of: {', '.join(allowed)}")

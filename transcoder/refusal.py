@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transcoder import search
 from transcoder.encode.ladder import Plan
-from transcoder.model import Attempt, Choice, RungName, SourceInfo, exact_clock
+from transcoder.model import Attempt, Choice, RungName, SourceInfo
 from transcoder.profile import Profile
 
 
@@ -63,11 +63,16 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
     """
     cap = profile.payload_cap_bytes
     parts = next((attempt.needs_parts for attempt in choice.attempts if attempt.needs_parts), None)
-    smallest = search.SmallestCap(parts * cap, measured=False) if parts else None
+    several = source.still is not None and parts is not None  # each page is a file of its own under any cap
+    smallest = search.SmallestCap(parts * cap, measured=False) if parts and not several else None
     if choice.nearest is None:
         reasons = [a.rejected_for for a in choice.attempts if a.rejected_for]
         reasons = reasons or [reason for name, reason in plan.skipped if name is not RungName.UNCHANGED]
         last = reasons[-1] if reasons else "no rung applies"
+        if source.video is not None and not profile.video.containers:
+            commands = _commands(source, profile, None, None)
+            hint = "choose a profile that takes video, or send stills of it (--stills N)"
+            return Refusal(f"the profile {profile.name} takes no video", hint, None, None, None, commands)
         message = f"nothing the profile {profile.name} allows fits {cap} bytes: {last}"
         commands = _commands(source, profile, smallest, parts)
         hint = _hint(smallest, parts) or "choose a profile with a larger cap"
@@ -88,7 +93,7 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
 
 def _hint(smallest: search.SmallestCap | None, parts: int | None) -> str:
     if smallest is None:
-        return ""
+        return f"allow as many files with --max-parts {parts}" if parts else ""
     how = "was measured to do" if smallest.measured else "should do (estimated)"
     return f"a cap of {smallest.bytes} bytes {how}" + (f", or about {parts} parts of this size" if parts else "")
 
@@ -101,12 +106,14 @@ def _commands(
     shipped = profile.name.split("-cap")[0].split("-parts")[0]
     start = f"transcoder apply {shlex.quote(source.name)} --profile {shipped}"
     if source.clip is not None:
-        start += f" --from {exact_clock(source.clip.from_s)} --to {exact_clock(source.clip.to_s)}"
+        # Rounded so that the very same frames are taken: what is on display at the first, what begins before the last.
+        from_us, to_us = math.ceil(source.clip.from_s * 1_000_000), math.floor(source.clip.to_s * 1_000_000)
+        start += f" --from {from_us / 1e6:.6f} --to {to_us / 1e6:.6f}"
     capped = f"{start} --cap {profile.cap_bytes}" if "-cap" in profile.name else start
     commands = []
     if parts is not None and parts > 1:
-        # A little more than estimated: the estimate is one, and what is not needed is not made.
-        commands.append(f"{capped} --max-parts {math.ceil(parts * 1.25)}")
+        # A little more than estimated: the estimate is one, and what is not needed is not made. Pages are counted.
+        commands.append(f"{capped} --max-parts {math.ceil(parts * 1.25) if source.video is not None else parts}")
     if smallest is not None:
         needed = math.ceil(smallest.bytes / 3) * 4 if profile.transfer_encoding == "base64" else smallest.bytes
         commands.append(f"{start} --cap {needed}")

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from transcoder.certificate.base import Signer
 from transcoder.model import CaseFields, Override, ProgressCallback
 from transcoder.profile import Profile
+from transcoder.sandbox.limits import DEFAULT_POLICY, Policy
 from transcoder.storage.base import Store
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Services:
     signer: Signer
     anchors: Sequence[x509.Certificate]
     now: Callable[[], datetime]
+    sandbox: Policy = DEFAULT_POLICY
+    """How the process is confined that handles the media."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,5 +48,7 @@ class Request:
     """Be ready in this time, with less effort where it must be."""
     stills: int | None = None
     """How many evidence stills of a video go along; None means what the profile says."""
+    stream: int | None = None
+    """The video stream that is meant, of several; None leaves the choice to the tool."""
     clip: tuple[Fraction | None, Fraction | None] | None = None
     """Only what is shown between two moments, in seconds from the first frame."""

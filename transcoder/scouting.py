@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from PIL import Image
 
-from transcoder.certificate.statement import describe_source
+from transcoder.certificate.describing import describe_source
 from transcoder.media import stills
 from transcoder.media.frames import picture_of
 from transcoder.media.reader import TimedFrame, read_frames

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
+from transcoder.sandbox.limits import DEFAULT_POLICY, LIMIT_NAMES, Policy
+
 PREFIX = "TRANSCODER_"
 
 
@@ -27,6 +29,8 @@ class Settings:
     """PEM file of its certificate."""
     signer_chain: Path | None = None
     """PEM file of the authorities above it."""
+    sandbox: Policy = DEFAULT_POLICY
+    """``TRANSCODER_SANDBOX`` is its mode, ``TRANSCODER_SANDBOX_CPU_S`` and so on are its limits."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -36,9 +40,12 @@ class Settings:
             value = environment.get(PREFIX + name)
             return Path(value) if value else None
 
+        limits = {name: value for name in LIMIT_NAMES if (value := environment.get(f"{PREFIX}SANDBOX_{name.upper()}"))}
+        cache = path("CACHE_DIR") or Path(platformdirs.user_cache_dir("transcoder"))
         return cls(
             keys_dir=path("KEYS_DIR") or Path(platformdirs.user_config_dir("transcoder")) / "keys",
             signer_key=path("SIGNER_KEY"),
             signer_cert=path("SIGNER_CERT"),
             signer_chain=path("SIGNER_CHAIN"),
+            sandbox=Policy.from_text(environment.get(f"{PREFIX}SANDBOX", ""), limits, cache),
         )

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.ladder import ENCODERS
+from transcoder.encode.reducing import Reduction
 from transcoder.encode.video import VideoReEncode
+from transcoder.media import documents
 from transcoder.media.index import FrameIndex
 from transcoder.model import Choice, Encoded, EncodeSpec, Fidelity, Region, RegionSet
 
 if TYPE_CHECKING:
+    from transcoder.encode.pdf import Sheet
     from transcoder.encode.statistics import FrameCost
     from transcoder.metrics.checks import Checked
     from transcoder.metrics.measure import Measurement
 
+PAGE_BYTES = 6144
+"""Room for a page around a picture: about 1,700 bytes, up to three more of caption, and an sRGB profile."""
 REGIONS_SHARE = 0.15
 """At most this share of the cap may go into one certificate's record of regions."""
 
@@ -33,6 +38,8 @@ class Studio:
         """Every frame of the source; empty before regions were looked for."""
         self._encoders: dict[str, Encoder] = {}
         self._measurements: dict[Path, Measurement] = {}
+        self.sheets: dict[Path, Sheet] = {}
+        """Pages that pictures went into, by document."""
 
     @property
     def job(self) -> EncodeJob:
@@ -68,7 +75,32 @@ class Studio:
         name = spec.rung.encoder
         if name not in self._encoders:
             self._encoders[name] = ENCODERS[name](self._job)
-        return self._encoders[name].encode(spec)
+        encoded = self._encoders[name].encode(spec)
+        if self._job.source.still is None:
+            return encoded
+        path = self.document(encoded.path, "The whole picture")
+        return replace(encoded, path=path, bytes=path.stat().st_size)
+
+    @property
+    def picture_cap_bytes(self) -> int:
+        """The largest picture that is sure to be under the cap, with its page where it goes as a document."""
+        return self._job.cap_bytes - (PAGE_BYTES if self._job.profile.as_documents else 0)
+
+    def document(self, picture: Path, what: str) -> Path:
+        """The picture on the page of a document where the profile asks for it; else the picture as it is.
+
+        :param what: it shows, for the caption.
+        :raises EncodeError: where a page cannot hold it untouched.
+        """
+        if not self._job.profile.as_documents:
+            return picture
+        from transcoder.encode import pdf
+
+        source = self._job.source
+        caption = f"{source.name}: {what}\nMaster SHA-256 {source.sha256}"
+        target = picture.with_suffix(documents.SUFFIX)
+        self.sheets[target] = pdf.page(picture, caption, target, title=source.name)
+        return target
 
     def frame_costs(self) -> tuple[FrameCost, ...]:
         """What a first pass over the whole found; empty where no encoder made one."""
@@ -80,16 +112,18 @@ class Studio:
     def measure(self, encoded: Encoded) -> Fidelity:
         """See ``search.Probe``."""
         from transcoder.metrics import measure
+        from transcoder.metrics.pairing import Output
 
-        source = self._job.source
+        source, reduction = self._job.source, Reduction.of(encoded.settings)
         if source.video is not None:
-            result = measure.measure_video(
-                source.path, source.video, encoded.path, encoded.timing_offset_s, self._job.tick,
-                self.regions.regions,
-            )  # fmt: skip
+            output = Output(encoded.path, encoded.timing_offset_s, reduction.scale is not None,
+                            reduction.repeat_difference)  # fmt: skip
+            result = measure.measure_video(source.path, source.video, [output], self._job.tick, self.regions.regions)
         else:
             self._job.tick("measure", 1, 1)
-            result = measure.measure_still(source.path, encoded.path, self.regions.regions)
+            result = measure.measure_still(
+                source.path, encoded.path, self.regions.regions, scaled=reduction.scale is not None
+            )
         self._measurements[encoded.path] = result
         return result.fidelity
 

@@ -16,12 +16,13 @@ from transcoder.model import Encoded, EncodeSpec, Rung
 from transcoder.profile import AudioRules, Profile
 
 CAP = 200_000
-STILLS = frozenset(("jpeg-recode", "png-recode", "jpeg", "webp", "avif"))
+STILLS = frozenset(("page", "jpeg-recode", "png-recode", "jpeg", "webp", "avif"))
 
 
-def permissive() -> Profile:
-    """A profile under which every encoder has its rung."""
+def permissive(name: str) -> Profile:
+    """A profile under which an encoder has its rung."""
     return factories.profile(
+        wrap="pdf" if name == "page" else "none",
         video=factories.video_rules(containers=("mp4", "mkv"), codecs=("h264", "hevc", "av1"), preset="veryfast"),
         audio=AudioRules(codecs=("aac",), max_share=0.5, min_bitrate_bps=16_000, max_bitrate_bps=64_000),
         still=factories.still_rules("jpeg", "png", "webp", "avif"),
@@ -49,11 +50,11 @@ def source(name: str, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def job(source: Path, tmp_path: Path) -> EncodeJob:
+def job(name: str, source: Path, tmp_path: Path) -> EncodeJob:
     workdir = tmp_path / "work"
     workdir.mkdir()
     info = probe(source, sha256="0" * 64)
-    return EncodeJob(source=info, profile=permissive(), cap_bytes=CAP, workdir=workdir, tick=lambda *_: None)
+    return EncodeJob(source=info, profile=permissive(name), cap_bytes=CAP, workdir=workdir, tick=lambda *_: None)
 
 
 def rung_of(job: EncodeJob, name: str) -> Rung:
@@ -126,7 +127,7 @@ def test_a_stop_is_heard(name: str, job: EncodeJob) -> None:
     def stop(*_: Any) -> None:
         raise Cancelled("stop")
 
-    if name in ("copy", "remux"):
+    if name in ("copy", "page", "remux"):
         return  # a copy of a few kilobytes is over before anybody could stop it
     with pytest.raises(Cancelled):
         encode(replace(job, tick=stop), name)

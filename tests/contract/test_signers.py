@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.helpers import factories
-from transcoder.certificate import statement, verify
+from transcoder.certificate import form, verify
 from transcoder.certificate.base import Signer
 from transcoder.certificate.cms import verify_detached
 from transcoder.certificate.keys import KeyPair
@@ -23,7 +23,7 @@ def signer(request: pytest.FixtureRequest, pair: KeyPair) -> Signer:
 
 
 def test_its_signature_verifies_and_names_it(signer: Signer, pair: KeyPair) -> None:
-    content = statement.canonical(factories.statement(signer=signer.identity))
+    content = form.canonical(factories.statement(signer=signer.identity))
     facts = verify.check_signature(content, signer.sign(content), pair.chain)
     assert facts.subject == signer.identity.subject
     assert facts.certificate_sha256 == signer.identity.certificate_sha256

@@ -38,11 +38,13 @@ def write_clip(
     metadata: Mapping[str, str] | None = None,
     container: str | None = None,
     bit_rate: int = 400_000,
+    shows: Sequence[int] | None = None,
     restless: bool = False,
     audio_from_s: Fraction | int = 0,
 ) -> Path:
     """Write a clip of a moving object.
 
+    :param shows: which step of the movement each frame shows; every one the next where None.
     :param pts: timestamps of the frames in ``time_base``; consecutive where None.
     :param audio: encoder of a tone beside the picture.
     :param restless: every frame has its own noise, which no encoder gets for little.
@@ -71,7 +73,8 @@ def write_clip(
             stream.set_display_rotation(rotation)
         sound = _add_sound(output, audio) if audio else None
         for number, stamp in enumerate(stamps):
-            frame = _frame(size, pixel_format, number, seed=3 + number if restless else 3)
+            step = number if shows is None else shows[number]
+            frame = _frame(size, pixel_format, step, seed=3 + step if restless else 3)
             frame.pts, frame.time_base = stamp, base
             if color_range is not None:
                 frame.color_range = color_range

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers import factories
-from transcoder.certificate import statement as statements
+from transcoder.certificate import form
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import Outcome, Verification, verify
@@ -58,7 +58,7 @@ def make(folder: Path, pair: KeyPair, *, change: Change | None = None, refused: 
         media.unlink()
     if change is not None:
         change(statement)
-    content = statements.canonical(statement)
+    content = form.canonical(statement)
     kind = "refusal" if refused else "certificate"
     certificate = out / f"clip.{kind}.json"
     certificate.write_bytes(content)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.helpers import clips
 from transcoder import errors, join, plan, transcode, verify
 from transcoder.media import stills
+from transcoder.media.checksum import checksum
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
 from transcoder.model import Verdict
@@ -82,7 +84,7 @@ def test_a_clip_has_exactly_the_frames_on_display(
     first = max(number for number, moment in enumerate(moments) if moment <= begin)
     wanted = [moment for moment in moments[first:] if end is None or moment < end]
     delivery = transcode(source, out=tmp_path, from_s=from_s, to_s=to_s, cap_bytes=450_000)
-    assert delivery.rung == "re-encode"
+    assert delivery.rung == ("rewrap" if from_s is None else "re-encode")
     edit = delivery.statement["predicate"]["edit"]  # type: ignore[index]
     assert (edit["first_frame"], edit["frames"]) == (first, len(wanted))
     made = probe(delivery.file("media").path, sha256="").video
@@ -115,3 +117,34 @@ def test_a_forecast_says_what_will_be_delivered(samples: Path) -> None:
     assert copied.rung in ("unchanged", "rewrap")
     picture = plan(samples / "cctv_still.jpg", cap_bytes=200_000)
     assert (picture.verdict, picture.parts) == (Verdict.MEETS_FLOOR, 1)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "to_s", "options", "rung"),
+    [
+        (Fraction(1), Fraction(3), {"bf": "0"}, "rewrap"),
+        (Fraction(2), None, {"bf": "2"}, "rewrap"),
+        (None, Fraction(2), {"bf": "2"}, "rewrap"),
+        (None, Fraction(41, 25), {"bf": "0"}, "rewrap"),
+        (Fraction(8, 5), Fraction(3), {"bf": "0"}, "re-encode"),
+    ],
+)
+def test_a_clip_is_copied_where_that_changes_no_sample(
+    from_s: Fraction | None, to_s: Fraction | None, options: dict[str, str], rung: str, tmp_path: Path
+) -> None:
+    keys = {"g": "25", "keyint_min": "25", "x264-params": "scenecut=0:open-gop=0"}
+    source = clips.write_clip(tmp_path / "a.mp4", frames=100, audio="aac", options=options | keys)
+    out = tmp_path / "out"
+    delivery = transcode(source, out=out, from_s=from_s, to_s=to_s, cap_bytes=300_000)
+    assert delivery.rung == rung
+    before, after = probe(source, sha256="").video, probe(delivery.file("media").path, sha256="").video
+    assert before is not None
+    assert after is not None
+    originals, copies = list(read_frames(source, before)), list(read_frames(delivery.file("media").path, after))
+    first = round((from_s or 0) * 25)
+    assert len(copies) == (round(to_s * 25) if to_s is not None else 100) - first
+    if rung == "rewrap":
+        assert delivery.verdict is Verdict.LOSSLESS
+        for number, copy in enumerate(copies):
+            assert checksum(copy.frame) == checksum(originals[first + number].frame)
+    assert verify(out, source=source)[0].ok

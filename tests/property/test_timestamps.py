@@ -17,7 +17,7 @@ timings = st.sampled_from(["container", "decode-order", "assumed"])
 def test_strictly_increasing_for_any_stamps(timing: str, stamps: list[int | None], step: int) -> None:
     clock = Timestamps(timing, step)
     for stamp in stamps:
-        clock.saw_packet(stamp)
+        clock.saw_packet(None, stamp)
     times = [clock.next(stamp) for stamp in stamps]
     assert all(a < b for a, b in pairwise(times))
 
@@ -33,7 +33,7 @@ def test_good_stamps_are_kept_exactly(stamps: list[int], step: int) -> None:
 def test_decode_order_uses_the_packets_own_numbers(stamps: list[int], step: int) -> None:
     clock = Timestamps("decode-order", step)
     for stamp in sorted(stamps):
-        clock.saw_packet(stamp)
+        clock.saw_packet(None, stamp)
     assert [clock.next(None) for _ in stamps] == sorted(stamps)
 
 

@@ -22,6 +22,7 @@ CODES_AND_EXITS = {
     "UsageError": ("usage", 2),
     "ProfileError": ("profile-invalid", 2),
     "InputError": ("input-unusable", 4),
+    "SandboxError": ("sandbox-crashed", 4),
     "NoAcceptableEncoding": ("no-acceptable-encoding", 3),
     "CapUnreachable": ("cap-unreachable", 3),
     "FloorUnreachable": ("floor-unreachable", 3),

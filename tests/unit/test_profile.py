@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_every_value_arrives() -> None:
         ('transfer_encoding = "none"', "transfer_encoding = []", "transfer_encoding"),
         ("max_parts = 24", "max_parts = 0", "max_parts"),
         ('containers = ["mp4"]', 'containers = ["avi"]', "video.containers"),
-        ('containers = ["mp4"]', "containers = []", "video.containers"),
+        ('codecs = ["h264"]', "codecs = []", "video.codecs"),
         ('containers = ["mp4"]', 'containers = "mp4"', "video.containers"),
         ('containers = ["mp4"]', 'containers = ["mp4", "mp4"]', "video.containers"),
         ('codecs = ["h264"]', 'codecs = [["h264"]]', "video.codecs"),
@@ -186,12 +187,50 @@ def test_every_line_is_needed_or_has_a_default(number: int) -> None:
         fault("\n".join(lines))
 
 
-@pytest.mark.parametrize("rung", ["reduce"])
-def test_rungs_that_do_nothing_yet_are_refused_rather_than_obeyed_in_part(rung: str) -> None:
-    text, line = changed('"re-encode", "refuse"]', f'"re-encode", "{rung}", "refuse"]')
-    error = fault(text)
-    assert error.where == f"mine.toml:{line}: fallback.order"
-    assert rung in error.message
+REDUCE = """
+[reduce]
+steps = ["audio", "repeats", "scale"]
+audio_bitrate_bps = 12_000
+repeat_difference = 2
+scales = [0.75, 0.5]
+"""
+
+
+def test_what_may_be_reduced_is_read_in_its_order() -> None:
+    text, _ = changed('"re-encode", "refuse"]', '"re-encode", "reduce", "refuse"]')
+    rules = Profile.from_toml(text + REDUCE, origin="mine.toml").reduce
+    assert rules.steps == ("audio", "repeats", "scale")
+    assert (rules.audio_bitrate_bps, rules.repeat_difference) == (12_000, 2)
+    assert rules.scales == (Fraction(3, 4), Fraction(1, 2))
+    assert Profile.from_toml(TEXT, origin="mine.toml").reduce.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('["audio", "repeats", "scale"]', '["colour"]', "reduce.steps"),
+        ('["audio", "repeats", "scale"]', "[]", "reduce.steps"),
+        ("audio_bitrate_bps = 12_000\n", "", "reduce.audio_bitrate_bps"),
+        ("repeat_difference = 2", "repeat_difference = 256", "reduce.repeat_difference"),
+        ("[0.75, 0.5]", "[0.5, 0.75]", "reduce.scales"),
+        ("[0.75, 0.5]", "[1.0]", "reduce.scales"),
+        ("[0.75, 0.5]", "[true]", "reduce.scales"),
+        ("[0.75, 0.5]", "0.5", "reduce.scales"),
+        ("scales", "scale", "reduce.scale"),
+    ],
+)
+def test_faults_of_what_may_be_reduced_are_named(old: str, new: str, key: str) -> None:
+    text, _ = changed('"re-encode", "refuse"]', '"re-encode", "reduce", "refuse"]')
+    assert old in REDUCE
+    error = fault(text + REDUCE.replace(old, new))
+    assert error.where is not None
+    assert error.where.endswith(f": {key}")
+
+
+def test_reducing_needs_its_rung_and_its_rules() -> None:
+    assert "nothing is reduced" in fault(TEXT + REDUCE).message
+    text, _ = changed('"re-encode", "refuse"]', '"re-encode", "reduce", "refuse"]')
+    assert str(fault(text)).startswith("mine.toml:1: reduce: this key is missing")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from pathlib import Path
 
 from tests.helpers import factories
 from tests.helpers.fakes import FakeProbe
 from transcoder.encode.ladder import Plan
-from transcoder.model import Attempt, Choice, EncodeSpec, Fidelity, RungName, SourceInfo
+from transcoder.model import Attempt, Choice, Clip, EncodeSpec, Fidelity, RungName, SourceInfo
 from transcoder.refusal import Refusal, build_refusal
 
 CAP = 1_000_000
@@ -108,3 +110,15 @@ def test_parts_that_splitting_counted_are_believed_without_further_encodes() -> 
     assert (refusal.smallest.bytes, refusal.smallest.measured) == (40 * CAP, False)
     assert probe.encoded == []
     assert any("--max-parts 50" in line for line in refusal.commands)
+
+
+def test_the_commands_of_a_refused_clip_name_the_very_same_frames() -> None:
+    step = Fraction(1001, 30000)
+    clip = Clip(first_frame=7, frames=20, from_s=7 * step, to_s=27 * step)
+    source = factories.video_source(clip=clip)
+    commands = refuse(factories.no_choice(), source).commands
+    match = re.search(r"--from ([\d.]+) --to ([\d.]+)", commands[0])
+    assert match is not None
+    begin, end = Fraction(match[1]), Fraction(match[2])
+    assert 7 * step <= begin < 8 * step
+    assert 26 * step < end <= 27 * step

@@ -25,6 +25,12 @@ def test_every_path_is_read() -> None:
     ]
 
 
+def test_the_sandbox_is_set_by_mode_and_limits() -> None:
+    settings = Settings.from_environment({"TRANSCODER_SANDBOX": "off", "TRANSCODER_SANDBOX_CPU_S": "9"})
+    assert settings.sandbox.mode == "off"
+    assert settings.sandbox.limits().cpu_s == 9
+
+
 def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="belong together"):
         app.services(tmp_path, Settings(keys_dir=tmp_path / "keys", signer_key=tmp_path / "key.pem"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cryptography import x509
+if TYPE_CHECKING:  # who builds a statement does not sign it
+    from cryptography import x509
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ from PIL import Image
 from transcoder.certificate.regions import recorded as recorded_regions
 from transcoder.certificate.verify import SENSELESS, TOLERANCE, Outcome, Step, confirm_master, offset_of
 from transcoder.errors import CertificateError, TranscodeError
-from transcoder.media import frames, stills
+from transcoder.media import documents, frames, stills
 from transcoder.media.index import clip_again
 from transcoder.media.probe import probe
-from transcoder.media.reader import TimedFrame, read_frames
-from transcoder.metrics import measure
+from transcoder.media.reader import TimedFrame
+from transcoder.metrics import measure, packing
+from transcoder.metrics.pairing import Output, pairs
 from transcoder.metrics.ssim import mean, ssim_map
-from transcoder.model import Box, Fidelity, Region, SourceInfo
+from transcoder.model import Box, Fidelity, SourceInfo
 from transcoder.parts.tiles import rebuild
 
 SAMPLES = 8
@@ -49,10 +49,11 @@ def remeasure(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) ->
     try:
         info = _master(source, predicate)
         with _outputs(parsed, folder) as outputs:
-            fidelity = _measure(info, outputs, tick, recorded_regions(predicate)).fidelity
+            fidelity = _measure(info, outputs, tick, predicate).fidelity
             _confirm_crops(predicate, source, folder)
+            _confirm_repeats(predicate, fidelity)
             first = _compare(recorded, fidelity, predicate["verdict"])
-            return [first, _oracle(info, [item.path for item in outputs], fidelity)]
+            return [first, _oracle(info, outputs, fidelity)]
     except (TranscodeError, *SENSELESS) as error:
         return [_step(8, _TITLE_8, Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__),
                 _step(9, _TITLE_9, Outcome.SKIPPED, "needs step 8")]  # fmt: skip
@@ -62,7 +63,7 @@ def _step(number: int, title: str, outcome: Outcome, detail: str) -> Step:
     return Step(number=number, title=title, outcome=outcome, detail=detail)
 
 
-def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measure.Measurement | None:
+def measured_again(parsed: dict[str, Any], source: Path, folder: Path, tick: Tick) -> measure.Measurement | None:
     """A measurement with its pictures, made again; None where there is nothing to compare.
 
     :raises CertificateError: where ``source`` is not the certificate's master.
@@ -73,30 +74,41 @@ def measured_again(parsed: dict[str, Any], source: Path, folder: Path) -> measur
         return None
     info = _master(source, predicate)
     with _outputs(parsed, folder) as outputs:
-        return _measure(info, outputs, lambda *_: None, recorded_regions(predicate))
+        return _measure(info, outputs, tick, predicate)
 
 
 def _master(source: Path, predicate: dict[str, Any]) -> SourceInfo:
     """What was delivered of the master."""
-    info, edit = probe(source, sha256=predicate["source"]["sha256"]), predicate["edit"]
+    stream = predicate["source"]["video"]["stream"] if "video" in predicate["source"] else None
+    info, edit = probe(source, sha256=predicate["source"]["sha256"], stream=stream), predicate["edit"]
     return clip_again(info, edit["first_frame"], edit["frames"]) if edit else info
 
 
 @contextmanager
-def _outputs(parsed: dict[str, Any], folder: Path) -> Iterator[list[measure.Output]]:
+def _outputs(parsed: dict[str, Any], folder: Path) -> Iterator[list[Output]]:
     """The files that hold the picture, in order; tiles are put together first."""
     predicate = parsed["predicate"]
     parts, pieces = predicate["parts"], predicate["pieces"]
     if parts:
-        yield [measure.Output(folder / part["name"], Fraction(part["offset_s"])) for part in parts]
+        yield [Output(folder / part["name"], Fraction(part["offset_s"])) for part in parts]
     elif pieces and pieces["kind"] == "tiles":
         with tempfile.TemporaryDirectory(prefix="transcoder-") as place:
             whole = Path(place) / "whole.png"
             rebuilt(pieces, folder).save(whole, compress_level=1)
-            yield [measure.Output(whole, Fraction(0))]
+            yield [Output(whole, Fraction(0))]
+    elif pieces and pieces["kind"] in ("pages", "frames"):
+        yield [Output(folder / item["name"], Fraction(0)) for item in pieces["items"]]
     else:
         name = pieces["overview"] if pieces else predicate["files"][0]["name"]
-        yield [measure.Output(folder / name, offset_of(parsed))]
+        repeats = predicate["timing"] and predicate["timing"]["repeats"]
+        yield [
+            Output(
+                folder / name,
+                offset_of(parsed),
+                scaled="scale" in predicate["delivery"]["settings"],
+                repeat_difference=repeats["difference"] if repeats else None,
+            )
+        ]
 
 
 def rebuilt(pieces: dict[str, Any], folder: Path) -> Image.Image:
@@ -124,16 +136,25 @@ def _confirm_crops(predicate: dict[str, Any], source: Path, folder: Path) -> Non
     for item in pieces["items"]:
         box = Box(*item["box"])
         crop = image.crop((box.x, box.y, box.right, box.bottom))
-        if not stills.pixels_equal(crop, stills.load(folder / item["name"])):
+        if not stills.pixels_equal(crop, documents.load(folder / item["name"])):
             raise CertificateError("this crop is not the master's", where=item["name"], code="crop-differs")
 
 
-def _measure(
-    info: SourceInfo, outputs: Sequence[measure.Output], tick: Tick, regions: Sequence[Region]
-) -> measure.Measurement:
+def _confirm_repeats(predicate: dict[str, Any], fidelity: Fidelity) -> None:
+    """:raises CertificateError: where other frames are missing than the certificate lists."""
+    repeats = predicate["timing"] and predicate["timing"]["repeats"]
+    if repeats and packing.unpack_numbers(repeats["frames"]) != list(fidelity.repeats):
+        raise CertificateError("other frames are missing than the certificate lists", code="repeats-differ")
+
+
+def _measure(info: SourceInfo, outputs: Sequence[Output], tick: Tick, predicate: dict[str, Any]) -> measure.Measurement:
+    regions, pieces = recorded_regions(predicate), predicate["pieces"]
+    if pieces and pieces["kind"] in ("pages", "frames"):
+        numbers = [item["page"] - 1 for item in pieces["items"]]
+        return measure.measure_pages(info.path, list(zip(numbers, (item.path for item in outputs), strict=True)))
     if info.video is not None:
-        return measure.measure_parts(info.path, info.video, outputs, tick, regions)
-    return measure.measure_still(info.path, outputs[0].path, regions)
+        return measure.measure_video(info.path, info.video, outputs, tick, regions)
+    return measure.measure_still(info.path, outputs[0].path, regions, scaled=outputs[0].scaled)
 
 
 def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) -> Step:
@@ -157,11 +178,11 @@ def _compare(recorded: dict[str, Any] | None, fidelity: Fidelity, verdict: str) 
     return _step(8, _TITLE_8, outcome, detail)
 
 
-def _oracle(info: SourceInfo, outputs: Sequence[Path], fidelity: Fidelity) -> Step:
+def _oracle(info: SourceInfo, outputs: Sequence[Output], fidelity: Fidelity) -> Step:
     """scikit-image's structural_similarity (Gaussian weights, sigma 1.5, as Wang et al. 2004) on samples."""
-    pairs = _sample_still(info, outputs[0]) if info.video is None else _sample_video(info, outputs, fidelity)
+    samples = _sample_still(info, outputs[0]) if info.video is None else _sample_video(info, outputs, fidelity)
     ours, theirs = [], []
-    for before, after in pairs:
+    for before, after in samples:
         ours.append(mean(ssim_map(before, after)[0]))
         theirs.append(reference_ssim(before, after))
     if not ours:
@@ -185,12 +206,14 @@ def reference_ssim(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float
     return float(value)
 
 
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Sample = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def _sample_still(info: SourceInfo, output: Path) -> list[Pair]:
+def _sample_still(info: SourceInfo, output: Output) -> list[Sample]:
     before, _ = stills.as_rgb(stills.load(info.path))
-    after, _ = stills.as_rgb(stills.load(output))
+    after, _ = stills.as_rgb(documents.load(output.path))
+    if output.scaled:
+        after = after.resize(before.size, Image.Resampling.BICUBIC)
     return _large_enough([(_luma(before), _luma(after))])
 
 
@@ -198,26 +221,19 @@ def _luma(image: Image.Image) -> NDArray[np.uint8]:
     return stills.ycbcr_planes(image)[0]
 
 
-def _sample_video(info: SourceInfo, outputs: Sequence[Path], fidelity: Fidelity) -> list[Pair]:
+def _sample_video(info: SourceInfo, outputs: Sequence[Output], fidelity: Fidelity) -> list[Sample]:
     """Evenly spaced frames, and the worst one."""
     assert info.video is not None
     worst = min(range(fidelity.frames), key=fidelity.ssim_y.__getitem__)
     step = max(1, fidelity.frames // SAMPLES)
     wanted = {*range(0, fidelity.frames, step), worst}
     full = info.video.color_range == frames.FULL_RANGE
-    pairs: list[Pair] = []
-    originals, copies = read_frames(info.path, info.video), chain.from_iterable(map(_frames_of, outputs))
-    for number, (original, copy) in enumerate(zip(originals, copies, strict=False)):
+    samples: list[Sample] = []
+    for number, pair in enumerate(pairs(info.path, info.video, outputs)):
         if number in wanted:
-            before, after = _frame_luma(original, full), _frame_luma(copy, full)
-            pairs.append((before, after[: before.shape[0], : before.shape[1]]))
-    return _large_enough(pairs)
-
-
-def _frames_of(path: Path) -> Iterator[TimedFrame]:
-    track = probe(path, sha256="").video
-    assert track is not None
-    return read_frames(path, track)
+            before, after = _frame_luma(pair.original, full), _frame_luma(pair.copy, full)
+            samples.append((before, after[: before.shape[0], : before.shape[1]]))
+    return _large_enough(samples)
 
 
 def _frame_luma(timed: TimedFrame, full_range: bool) -> NDArray[np.uint8]:
@@ -227,8 +243,8 @@ def _frame_luma(timed: TimedFrame, full_range: bool) -> NDArray[np.uint8]:
     return np.array(frames.planes_of(frame)[0], dtype=np.uint8)
 
 
-def _large_enough(pairs: list[Pair]) -> list[Pair]:
-    return [pair for pair in pairs if min(pair[0].shape) >= 11]
+def _large_enough(samples: list[Sample]) -> list[Sample]:
+    return [sample for sample in samples if min(sample[0].shape) >= 11]
 
 
 __all__ = ["ORACLE_BOUND", "measured_again", "rebuilt", "reference_ssim", "remeasure"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transcoder.model import Choice, Clip, DeliveredFile, SourceInfo
+from transcoder.model import Choice, Clip, DeliveredFile, PieceFile, SourceInfo
 from transcoder.parts.survey import Expected
 from transcoder.parts.volumes import Volume, parse_name, volume_name
 
@@ -37,7 +37,7 @@ def pieces(choice: Choice, subjects: Sequence[DeliveredFile]) -> dict[str, objec
     found = choice.pieces
     if found is None:
         return None
-    names = [item.path.name for item in subjects if item.role in ("tile", "crop")]
+    names = [item.path.name for item in subjects if item.role == found.kind.removesuffix("s")]
     overview = next((item.path.name for item in subjects if item.role == "overview"), None)
     return {
         "kind": found.kind,
@@ -46,9 +46,20 @@ def pieces(choice: Choice, subjects: Sequence[DeliveredFile]) -> dict[str, objec
         "pixels_sha256": found.pixels_sha256,
         "overview": overview,
         "items": [
-            {"name": name, "box": [item.box.x, item.box.y, item.box.width, item.box.height]}
+            {"name": name, "box": [item.box.x, item.box.y, item.box.width, item.box.height], **_page(item)}
             for name, item in zip(names, found.files, strict=True)
         ],
+    }
+
+
+def _page(item: PieceFile) -> dict[str, object]:
+    if not item.page:
+        return {}
+    return {
+        "page": item.page,
+        "shown_ms": item.shown_ms,
+        "lossless": item.lossless,
+        "p1": {name: round(float(value), 6) for name, value in item.p1.items()},
     }
 
 
@@ -96,6 +107,6 @@ def expected_volumes(original: Mapping[str, Any]) -> list[Expected]:
 
 def files_of(choice: Choice) -> int:
     """How many files share the bytes of the choice."""
-    if choice.pieces is not None and choice.pieces.kind == "tiles":
+    if choice.pieces is not None and choice.pieces.kind != "crops":
         return len(choice.pieces.files)
     return max(1, len(choice.parts))

@@ -25,7 +25,7 @@ from typing import Any
 
 from cryptography import x509
 
-from transcoder.certificate import cms, sets, statement
+from transcoder.certificate import cms, form, sets
 from transcoder.certificate.base import SignatureFacts
 from transcoder.errors import CertificateError, InputError, TranscodeError
 from transcoder.parts.survey import survey
@@ -134,7 +134,7 @@ def check_signature(content: bytes, signature: bytes, anchors: Sequence[x509.Cer
 
     :raises CertificateError: at the first step that fails.
     """
-    statement.parse(content)
+    form.parse(content)
     facts = cms.verify_detached(content, signature)
     _trusted(facts, anchors)
     _valid(facts)
@@ -227,7 +227,7 @@ def _need(value: Any) -> Any:
 def _parse(content: bytes | None) -> dict[str, Any]:
     if content is None:
         raise CertificateError("the certificate cannot be read")
-    return statement.parse(content)
+    return form.parse(content)
 
 
 def _signature(content: bytes | None, signature: bytes | None) -> SignatureFacts:

@@ -7,7 +7,10 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -84,6 +87,9 @@ def apply(
         str | None, typer.Option("--from", help="Deliver a clip: from here, in seconds or HH:MM:SS.mmm; one source.")
     ] = None,
     to: Annotated[str | None, typer.Option("--to", help="Deliver a clip: up to here.")] = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Of several video streams: the number of one, or all; one source.")
+    ] = None,
     max_parts: Annotated[
         int | None, typer.Option(min=1, help="Another limit on the parts of one delivery than the profile's.")
     ] = None,
@@ -122,6 +128,9 @@ def apply(
         raise UsageError("--regions belongs to one source", hint="apply the sources one by one", code="usage")
     if (from_ is not None or to is not None) and len(found) > 1:
         raise UsageError("--from and --to belong to one source", hint="apply the sources one by one", code="usage")
+    if stream is not None and len(found) > 1:
+        raise UsageError("--stream belongs to one source", hint="apply the sources one by one", code="usage")
+    wanted = _streams(stream, found[0])
     status = key_status()
     if status.created:
         render.complain(
@@ -129,7 +138,7 @@ def apply(
             "for production name your own with TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT"
         )
 
-    def work(source: Path, callback: ProgressCallback) -> Delivery:
+    def work(source: Path, callback: ProgressCallback, number: int | None) -> Delivery:
         return transcode(
             source,
             profile=loaded,
@@ -143,11 +152,13 @@ def apply(
             within_s=parse_clock(within) if within is not None else None,
             from_s=parse_clock(from_) if from_ is not None else None,
             to_s=parse_clock(to) if to is not None else None,
+            stream=number,
         )
 
     codes = []
     with listener(progress.value) as shown:
-        for result in batch.run(found, work, shown, jobs=jobs):
+        outcomes = (batch.run(found, partial(work, number=number), shown, jobs=jobs) for number in wanted)
+        for result in chain.from_iterable(outcomes):
             shown.done(str(result.source))
             codes.append(result.exit_code)
             if as_json:
@@ -159,7 +170,8 @@ def apply(
     if len(codes) > 1 and not as_json:
         done = codes.count(exits.DELIVERED)
         refused = codes.count(exits.REFUSED)
-        render.say(f"{len(codes)} sources: {done} delivered, {refused} refused, {len(codes) - done - refused} failed")
+        items = "sources" if stream is None else "streams"
+        render.say(f"{len(codes)} {items}: {done} delivered, {refused} refused, {len(codes) - done - refused} failed")
     raise typer.Exit(exits.gravest(codes))
 
 
@@ -189,21 +201,27 @@ def plan(
     profile: Annotated[str, typer.Option(help="A shipped profile's name, or a .toml file.")] = "cps-twif-1mb",
     cap: Annotated[int | None, typer.Option(help="Another cap in bytes than the profile's.")] = None,
     max_parts: Annotated[int | None, typer.Option(min=1, help="Another limit on parts than the profile's.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Of several video streams: the number of one, or all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Predict rung, parts, size, fidelity and time from short samples, without encoding all of it."""
     from transcoder.app import plan as run
     from transcoder.cli import render
-    from transcoder.forecast import describe
+    from transcoder.outlook import describe
     from transcoder.profile import load
 
     loaded = load(profile)
-    result = run(source, profile=loaded, cap_bytes=cap, max_parts=max_parts, progress=_until_stopped(lambda _: None))
-    if as_json:
-        print(json.dumps(result.to_dict()))
-        return
-    for number, line in enumerate(describe(result, loaded.floors)):
-        render.say(line if number else f"{source.name}: {line}")
+    for chosen in _streams(stream, source):
+        result = run(
+            source, profile=loaded, cap_bytes=cap, max_parts=max_parts, stream=chosen,
+            progress=_until_stopped(lambda _: None),
+        )  # fmt: skip
+        if as_json:
+            print(json.dumps(result.to_dict()))
+            continue
+        name = source.name if chosen is None else f"{source.name}, stream {chosen}"
+        for number, line in enumerate(describe(result, loaded.floors)):
+            render.say(line if number else f"{name}: {line}")
 
 
 @app.command()
@@ -239,19 +257,20 @@ def inspect(
     marked: Annotated[
         Path | None, typer.Option(help="With --regions: JSON file of places that a person marked.")
     ] = None,
+    stream: Annotated[int | None, typer.Option(min=0, help="Of several video streams: the number of one.")] = None,
     progress: Annotated[ProgressKind, typer.Option(help="How progress is shown, on standard error.")] = (
         ProgressKind.AUTO
     ),
 ) -> None:
     """Show what is in a source: streams, timing, colour, rotation, tags; with --regions where the evidence is."""
     from transcoder.app import inspect as run
-    from transcoder.certificate.statement import describe_source
+    from transcoder.certificate.describing import describe_source
     from transcoder.cli import render
 
     if marked is not None and not regions:
         raise UsageError("--marked belongs to --regions", code="usage")
     if not regions:
-        info = run(source)
+        info = run(source, stream=stream)
         if as_json:
             print(json.dumps(describe_source(info)))
         else:
@@ -261,7 +280,7 @@ def inspect(
     from transcoder.cli.progress import listener
 
     with listener(progress.value) as shown:
-        result = inspect_regions(source, out=out, regions=marked, progress=_until_stopped(shown))
+        result = inspect_regions(source, out=out, regions=marked, stream=stream, progress=_until_stopped(shown))
         shown.done(str(source))
     if as_json:
         print(result.document.read_text(encoding="utf-8"))
@@ -343,6 +362,20 @@ def _show_key(status: Any) -> None:
     render.say(f"  authority to give to receivers: {status.ca_file}")
     if status.self_issued:
         render.say("  self-issued: proves integrity, not who is behind the key")
+
+
+def _streams(wanted: str | None, source: Path) -> Sequence[int | None]:
+    """The video streams to deliver; None leaves the choice to the tool."""
+    if wanted is None:
+        return [None]
+    if wanted == "all":
+        from transcoder.app import video_streams
+
+        found = video_streams(source)
+        return found if len(found) > 1 else [None]
+    if not wanted.isdecimal() or len(wanted) > 4:
+        raise UsageError(f"not the number of a stream: {wanted}", hint="a number from inspect, or all", code="usage")
+    return [int(wanted)]
 
 
 def _case_fields(file: Path | None, given: dict[str, str | None]) -> CaseFields:

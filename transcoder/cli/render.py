@@ -52,11 +52,18 @@ def outcome(result: Outcome) -> None:
         complain(str(result.error))
         if delivery is not None:
             say(f"{delivery.source.name}: REFUSED")
+            for item in delivery.files:
+                if item.role == "evidence":
+                    say(f"  evidence still: {item.path} ({item.bytes:,} bytes)")
             say(f"  signed refusal: {delivery.file('refusal').path}")
             say(f"  report:         {delivery.file('report').path}")
         return
     assert delivery is not None
-    media = [item for item in delivery.files if item.role in ("media", "still", "part", "overview", "tile", "crop")]
+    media = [
+        item
+        for item in delivery.files
+        if item.role in ("media", "still", "part", "overview", "tile", "crop", "page", "frame")
+    ]
     size = sum(item.bytes for item in media)
     count = f" in {len(media)} files" if len(media) > 1 else ""
     say(f"{delivery.source.name}: {_WORDS[str(delivery.verdict)]}")
@@ -69,10 +76,18 @@ def outcome(result: Outcome) -> None:
             f"worst place {tile.minimum:.4f}" + (f" at {tile.minimum_at_s:.1f} s" if delivery.source.video else "")
         )
     _tasks(delivery.statement)
+    _damage(delivery.statement)
     media += [item for item in delivery.files if item.role == "evidence"]
     for item in media:
         say(f"  file:   {item.path}" + (f" ({item.bytes:,} bytes)" if len(media) > 1 else ""))
     say(f"  report: {delivery.file('report').path}")
+
+
+def _damage(statement: Mapping[str, Any]) -> None:
+    """What was missing before anything was done."""
+    for fate in statement["predicate"]["fates"]:
+        if fate["fate"] == "damaged":
+            say(f"  DAMAGED in the source: {fate['item']}: {fate['note']}")
 
 
 def _tasks(statement: Mapping[str, Any]) -> None:
@@ -128,20 +143,25 @@ def source(info: SourceInfo) -> None:
     if info.video is not None:
         video = info.video
         say(
-            f"  video {video.codec} {video.width}x{video.height} {video.pixel_format}, {video.frames:,} packets, "
-            f"{float(video.duration_s):.3f} s, timing: {video.timing}"
+            f"  video (stream {video.index}) {video.codec} {video.width}x{video.height} {video.pixel_format}, "
+            f"{video.frames:,} packets, {float(video.duration_s):.3f} s, timing: {video.timing}"
             + (", variable frame rate" if video.variable_rate else "")
-            + (", interlaced" if video.interlaced else "")
+            + (f", interlaced, {video.field_order}" if video.interlaced else "")
             + (f", rotation {video.rotation_deg}" if video.rotation_deg else "")
             + (f", sample aspect {video.sample_aspect}" if video.sample_aspect not in (None, 1) else "")
         )
     for track in info.audio:
         say(f"  audio {track.codec} {track.sample_rate_hz} Hz {track.channels} ch, {float(track.duration_s):.3f} s")
     for other in info.others:
-        say(f"  other {other.kind} {other.codec or ''}")
+        size = f" {other.size[0]}x{other.size[1]}" if other.size else ""
+        say(f"  other (stream {other.index}) {other.kind} {other.codec or ''}{size} {other.name}".rstrip())
+    if info.video is not None and any(other.footage for other in info.others):
+        say(f"  stream {info.video.index} was chosen ({info.video.chosen}); --stream N takes another, all every one")
     if info.still is not None:
         still = info.still
         say(f"  picture {still.format} {still.width}x{still.height} {still.mode}, {still.bit_depth} bits")
+        if still.damage:
+            say(f"  damaged: {still.damage}")
         for extra in still.extras:
             say(f"  beside it: {extra}")
     for key, value in sorted(info.metadata.items()):

@@ -115,11 +115,13 @@ def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Pat
     sample_rate = min((rate for rate in _AAC_RATES_HZ if rate >= track.sample_rate_hz), default=48000)
     layout = "stereo" if track.channels >= 2 else "mono"
     total = 0
-    with open_input(job.source.path) as source, open_output(target, "mp4") as output:
+    # Where a track begins is stored in ticks of the movie: milliseconds would move it by a few samples.
+    output_clock = Fraction(1, sample_rate)
+    with open_input(job.source.path) as source, open_output(target, "mp4", output_clock) as output:
         stream = output.add_stream("aac", rate=sample_rate, layout=layout)
         stream.codec_context.bit_rate = bitrate_bps
         context = stream.codec_context
-        context.time_base = Fraction(1, sample_rate)
+        context.time_base = output_clock
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=sample_rate, frame_size=1024)
         start = round(track.start_s * sample_rate)
         written = 0

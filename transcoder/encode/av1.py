@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from transcoder.encode import hdr
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.video import THREADS, Codec, VideoReEncode
 from transcoder.model import Value
@@ -23,7 +24,8 @@ def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dic
     """SVT-AV1's options; film grain synthesis stays off, because it paints noise that was never recorded."""
     return {
         "preset": str(PRESETS[str(settings["preset"])]),
-        "svtav1-params": f"tune=1:film-grain=0:keyint=600:lp={THREADS}:rc=1",
+        "svtav1-params": f"tune=1:film-grain=0:keyint=600:lp={THREADS}:rc=1"
+        + hdr.parameters(settings, mastering="mastering-display", light="content-light", in_steps=False),
     }
 
 

@@ -48,4 +48,8 @@ def rebalance(rung: Rung, errors: Mapping[str, float]) -> Rung | None:
         return None
     settings = {name: value for name, value in rung.settings.items() if not name.startswith(roi.SETTING)}
     settings |= {f"{roi.SETTING}{kind}": after[kind] for kind in RegionKind if kind in after}
-    return replace(rung, settings=settings, variant=f"more bits for {', '.join(missed)}")
+    return replace(
+        rung,
+        settings=settings,
+        variant=f"{rung.variant}{', ' if rung.variant else ''}more bits for {', '.join(missed)}",
+    )

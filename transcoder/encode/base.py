@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from transcoder.media.writer import AudioFeed
-from transcoder.model import NO_REGIONS, Encoded, EncodeSpec, ItemFate, RegionSet, SourceInfo
+from transcoder.model import NO_REGIONS, Encoded, EncodeSpec, ItemFate, RegionSet, Rung, RungName, SourceInfo
 from transcoder.profile import Profile
 
 Tick = Callable[[str, int, int | None], None]
@@ -40,6 +40,10 @@ class EncodeJob:
     """Audio that is ready to be copied; None where the encoder is to prepare its own."""
     first_pass: AbstractContextManager[object] = field(default_factory=nullcontext)
     """Held while a first pass runs: it looks so far ahead that it takes four times the memory of the second."""
+
+
+Planned = Rung | tuple[RungName, str]
+"""A rung to try, or one that does not apply and why."""
 
 
 class Encoder(Protocol):

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from transcoder.encode import roi
+from transcoder.encode import hdr, roi
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.video import Codec, VideoReEncode
+from transcoder.media.fields import TOP_FIRST
 from transcoder.model import RegionKind, Value
 
 OFFSETS: roi.Offsets = {
@@ -41,7 +42,10 @@ _CLOCK_SCALE = 10
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:
     """x264's options for one pass."""
     level = {"level": str(settings["level"])} if "level" in settings else {}
-    return {"preset": str(settings["preset"]), **level, "stats": str(statistics), "x264-params": X264_PARAMETERS}
+    parameters = X264_PARAMETERS + hdr.parameters(settings, mastering="mastering-display", light="cll")
+    if "fields" in settings:  # for the headers; each frame's own mark must agree
+        parameters += ":tff=1" if settings["fields"] == TOP_FIRST else ":bff=1"
+    return {"preset": str(settings["preset"]), **level, "stats": str(statistics), "x264-params": parameters}
 
 
 class H264(VideoReEncode):

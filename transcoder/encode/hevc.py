@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from transcoder.encode import roi
+from transcoder.encode import hdr, roi
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.video import THREADS, Codec, VideoReEncode
 from transcoder.model import RegionKind, Value
@@ -28,6 +28,7 @@ def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dic
     """x265's options for one pass; it takes its statistics file as a parameter, where a colon is a separator."""
     name = str(statistics).replace("\\", "/").replace(":", "\\:")
     parameters = f"{X265_PARAMETERS}:pass={number}:stats={name}:log-level=none:pools={THREADS}:frame-threads=2"
+    parameters += hdr.parameters(settings, mastering="master-display", light="max-cll")
     preset = str(settings["preset"])
     return {"preset": PRESETS.get(preset, preset), "x265-params": parameters}
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from PIL import Image
 
-from transcoder.encode.still_lossless import recode_jpeg
+from transcoder.encode.recoding import recode_jpeg
 from transcoder.errors import EncodeError
+from transcoder.media.anatomy.base import EXIF_PREFIX
+from transcoder.media.anatomy.jpeg import ICC_PREFIX, XMP_PREFIX
 
 SEGMENT_BYTES = 65_533
 """What one marker segment holds beside its length (ITU-T T.81, B.1.1.4)."""
-XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-EXIF_PREFIX = b"Exif\0\0"
-_ICC_PREFIX = b"ICC_PROFILE\0"
 _JFIF = b"JFIF\0\1\1\0\0\1\0\1\0\0"
 """Version 1.1, no density, no thumbnail: says that the samples are YCbCr or grey."""
 _ANNEX_K, _ROBIDOUX = 0, 3
@@ -89,22 +89,36 @@ def with_metadata(data: bytes, exif: bytes, icc: bytes, xmp: bytes, comment: byt
     :param data: a JPEG without any.
     :raises ValueError: where EXIF, XMP or the comment is larger than a segment, or ICC than 255 of them.
     """
-    body = data[2:]
-    if body[:2] == b"\xff\xe0":
-        body = body[2 + int.from_bytes(body[2:4], "big") :]
-    head = [b"\xff\xd8", _segment(0xE0, _JFIF)]
+    found = []
     if exif:
-        head.append(_segment(0xE1, EXIF_PREFIX + exif.removeprefix(EXIF_PREFIX)))
+        found.append((0xE1, EXIF_PREFIX + exif.removeprefix(EXIF_PREFIX)))
     if xmp:
-        head.append(_segment(0xE1, XMP_PREFIX + xmp))
-    room = SEGMENT_BYTES - len(_ICC_PREFIX) - 2
+        found.append((0xE1, XMP_PREFIX + xmp))
+    room = SEGMENT_BYTES - len(ICC_PREFIX) - 2
     pieces = [icc[start : start + room] for start in range(0, len(icc), room)]
-    head += [
-        _segment(0xE2, _ICC_PREFIX + bytes((number, len(pieces))) + piece) for number, piece in enumerate(pieces, 1)
-    ]
+    found += [(0xE2, ICC_PREFIX + bytes((number, len(pieces))) + piece) for number, piece in enumerate(pieces, 1)]
     if comment:
-        head.append(_segment(0xFE, comment))
-    return b"".join((*head, body))
+        found.append((0xFE, comment))
+    return with_segments(data, found)
+
+
+def with_segments(data: bytes, found: Sequence[tuple[int, bytes]], *, own_head: bool = False) -> bytes:
+    """The JPEG with marker segments, as they are, behind its JFIF header; one among them replaces it.
+
+    :param data: a JPEG without any beside JFIF's and Adobe's.
+    :param found: marker and payload of each.
+    :param own_head: leave the JFIF header, or its absence, as it is in ``data`` where none is among ``found``.
+    :raises ValueError: where one is larger than a segment can be.
+    """
+    body, head = data[2:], (_segment(0xE0, _JFIF) if not own_head else b"")
+    if body[:2] == b"\xff\xe0":
+        end = 2 + int.from_bytes(body[2:4], "big")
+        head, body = (body[:end] if own_head else head), body[end:]
+    given = [pair for pair in found if pair[0] == 0xE0 and pair[1].startswith(b"JFIF\0")][:1]
+    if given:
+        head = _segment(*given[0])
+    rest = [_segment(*pair) for pair in found if pair not in given]
+    return b"".join((b"\xff\xd8", head, *rest, body))
 
 
 def _segment(marker: int, payload: bytes) -> bytes:

@@ -63,6 +63,7 @@ class Weights:
     :param size: width and height of the picture as encoded.
     :param time_base: of the timestamps.
     :param start_pts: where the first window begins.
+    :param scale: of width and height, of the picture as encoded to the one that the regions were found in.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class Weights:
         size: tuple[int, int],
         time_base: Fraction,
         start_pts: int,
+        scale: Fraction | None = None,
     ) -> None:
         self._regions = [region for region in regions if offsets.get(region.kind) and region.sightings]
         self._offsets = offsets
         self._size = size
         self._window = max(1, round(WINDOW_S / time_base))
         self._start = start_pts
+        self._scale = scale
         self._number: int | None = None
         self._current: tuple[Weighted, ...] = ()
 
@@ -99,6 +102,8 @@ class Weights:
                 for box in _swept(region, first_pts, first_pts + self._window)
             ]
             if boxes:
+                if self._scale is not None:
+                    boxes = [box.scaled(self._scale) for box in boxes]
                 blocks = blocks_of(boxes, self._size) & ~taken
                 taken |= blocks
                 found = rectangles(blocks, self._size, limit=MAX_BOXES) if blocks.any() else ()

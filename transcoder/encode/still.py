@@ -1,24 +1,30 @@
 """Lossy picture encodings: JPEG in two chroma samplings, WebP and AVIF. The knob is the quality.
 
-EXIF, ICC and XMP travel as the bytes they were. The rotation tag stays a tag, so pixels stay untouched.
+EXIF, ICC and XMP travel as the bytes they were, and what else the format can hold as well. The rotation tag stays a
+tag, so pixels stay untouched.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import replace
 
 from PIL import Image
 
-from transcoder.encode import jpeg
+from transcoder.encode import carrying, jpeg
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.reducing import Reduction, scaled_size
 from transcoder.errors import EncodeError
 from transcoder.media import stills
+from transcoder.media.anatomy.jpeg import XMP_PREFIX, Segment
 from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate, Value
 
-_SEGMENT_ROOM = jpeg.SEGMENT_BYTES - len(jpeg.XMP_PREFIX)
+_SEGMENT_ROOM = jpeg.SEGMENT_BYTES - len(XMP_PREFIX)
 """What one JPEG marker segment holds, less the longest identifier written before the data."""
+_TRANSPARENT = frozenset(("webp", "avif"))
+
+Metadata = tuple[bytes, bytes, bytes]
+Picture = tuple[Image.Image, tuple[str, ...]]
 
 
 class LossyStill:
@@ -26,53 +32,90 @@ class LossyStill:
 
     def __init__(self, job: EncodeJob) -> None:
         self._job = job
-        self._decoded: tuple[Image.Image, tuple[str, ...]] | None = None
-        self._metadata: tuple[bytes, bytes, bytes] | None = None
+        self._decoded: Image.Image | None = None
+        self._converted: dict[bool, Picture] = {}
         self._count = 0
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         """:raises EncodeError: where the encoder fails."""
         assert spec.knob_value is not None
-        if self._decoded is None:
-            image = stills.load(self._job.source.path)
-            self._metadata = stills.metadata_of(image)
-            self._decoded = stills.as_rgb(image)
-        assert self._metadata is not None
-        picture, notes = self._decoded
+        still = self._job.source.still
+        assert still is not None
         quality, encoder = round(spec.knob_value), spec.rung.encoder
+        image, (picture, notes) = self._picture(alpha=encoder in _TRANSPARENT)
+        scale = Reduction.of(spec.rung.settings).scale
+        if scale is not None:
+            info = picture.info
+            picture = picture.resize(scaled_size(*picture.size, scale), Image.Resampling.LANCZOS)
+            picture.info = info
         self._job.tick("encode", quality, None)
-        try:
-            metadata, fates = _carried(encoder, picture, self._metadata)
-            if encoder == "jpeg":
-                data, used = _jpeg(picture, quality, spec.rung.settings, metadata, self._job.source.name)
-            else:
-                data, used = _save(encoder, picture, _options(encoder, quality, spec.rung.settings), metadata), encoder
-            fates = _confirmed(data, metadata, fates)
-        except (OSError, ValueError, MemoryError) as error:
-            raise EncodeError(f"encoding as {encoder} failed: {error}", where=self._job.source.name) from error
         self._count += 1
         path = self._job.workdir / f"{encoder}-{self._count}.{spec.rung.extension}"
-        path.write_bytes(data)
+        try:
+            metadata, reasons = _carried(encoder, picture, stills.metadata_of(image))
+            if image.info.get("original_orientation") not in (None, 1):
+                turned = "+its rotation was set to none, as decoding has turned the picture"
+                reasons |= {item.sha256: turned for item in still.items if item.kind in ("exif", "xmp")}
+            if encoder == "jpeg":
+                data, used = jpeg.encode(
+                    picture, quality, str(spec.rung.settings.get("subsampling", "4:2:0")), self._job.source.name
+                )
+                found, more = self._segments(picture, metadata)
+                reasons |= more
+                data = jpeg.with_segments(data, [(item.marker, item.payload) for item in found])
+            else:
+                data, used = _save(encoder, picture, _options(encoder, quality, spec.rung.settings), metadata), encoder
+            path.write_bytes(data)
+        except (OSError, ValueError, MemoryError) as error:
+            raise EncodeError(f"encoding as {encoder} failed: {error}", where=self._job.source.name) from error
         converted = tuple(ItemFate(item="pixels", fate=Fate.CONVERTED, note=note) for note in notes)
+        if picture.mode == "RGBA":
+            converted += (_transparency(encoder),)
         return Encoded(
             path=path,
             bytes=len(data),
             settings={**spec.rung.settings, "encoder": used, "quality": quality},
-            fates=spec.rung.fates + converted + fates,
+            fates=spec.rung.fates + converted + carrying.account_for(still, path, encoder, reasons),
         )
 
+    def _picture(self, *, alpha: bool) -> tuple[Image.Image, Picture]:
+        if self._decoded is None:
+            self._decoded = stills.load(self._job.source.path)
+        if alpha not in self._converted:
+            self._converted[alpha] = stills.as_rgb(self._decoded, alpha=alpha)
+        return self._decoded, self._converted[alpha]
 
-Metadata = tuple[bytes, bytes, bytes]
+    def _segments(self, picture: Image.Image, metadata: Metadata) -> tuple[list[Segment], dict[str, str]]:
+        """All marker segments of the output: a JPEG's own as they are, another format's as JPEG can hold them."""
+        path, still = self._job.source.path, self._job.source.still
+        assert still is not None
+        if still.format == "jpeg":
+            found = carrying.of_jpeg(path.read_bytes())
+            if not metadata[1]:
+                found = [item for item in found if not carrying.is_profile(item)]
+            return carrying.within(found, self._job.cap_bytes)
+        bare = jpeg.with_metadata(b"\xff\xd8\xff\xd9", *metadata)
+        made = carrying.of_jpeg(bare)[1:]  # less the JFIF header, which is made for the picture
+        more, notes = carrying.foreign(path, still.format)
+        kept, dropped = carrying.within([*made, *more], self._job.cap_bytes)
+        if head := _resolution(picture):
+            kept.insert(0, head)
+        return kept, notes | dropped
 
 
-def _jpeg(
-    picture: Image.Image, quality: int, settings: Mapping[str, Value], metadata: Metadata, name: str
-) -> tuple[bytes, str]:
-    data, used = jpeg.encode(picture, quality, str(settings.get("subsampling", "4:2:0")), name)
-    comment = picture.info.get("comment")
-    if not isinstance(comment, bytes) or len(comment) > jpeg.SEGMENT_BYTES:
-        comment = b""
-    return jpeg.with_metadata(data, *metadata, comment), used
+def _resolution(picture: Image.Image) -> Segment | None:
+    """A JFIF header with the source's resolution, where it has one."""
+    dpi = picture.info.get("dpi")
+    if not isinstance(dpi, tuple) or not all(0 < float(value) < 65_535 for value in dpi):
+        return None
+    across, down = (max(1, round(float(value))) for value in dpi)
+    return Segment(0xE0, b"JFIF\0\1\1\1" + across.to_bytes(2, "big") + down.to_bytes(2, "big") + b"\0\0", 0)
+
+
+def _transparency(encoder: str) -> ItemFate:
+    if encoder == "webp":
+        return ItemFate(item="transparency", fate=Fate.KEPT, note="the alpha channel is stored without loss")
+    return ItemFate(item="transparency", fate=Fate.CONVERTED, note="the alpha channel is compressed like the picture")
 
 
 def _options(encoder: str, quality: int, settings: Mapping[str, Value]) -> dict[str, object]:
@@ -89,38 +132,25 @@ def _save(encoder: str, picture: Image.Image, options: Mapping[str, object], met
     return out.getvalue()
 
 
-def _confirmed(data: bytes, metadata: Metadata, fates: tuple[ItemFate, ...]) -> tuple[ItemFate, ...]:
-    """The fates after reading back what was written: AVIF moves the rotation out of EXIF, for one."""
-    with Image.open(io.BytesIO(data)) as written:
-        pairs = zip(("EXIF", "ICC profile", "XMP"), stills.metadata_of(written), metadata, strict=True)
-        # Some formats store EXIF without its JPEG prefix, and the reader puts none back: the block is the same.
-        prefix = b"Exif\0\0"
-        same = {name: now.removeprefix(prefix) == before.removeprefix(prefix) for name, now, before in pairs}
-    return tuple(
-        replace(fate, fate=Fate.CONVERTED, note="rewritten by the format's encoder")
-        if fate.fate is Fate.KEPT and not same[fate.item.split(" (")[0]]
-        else fate
-        for fate in fates
-    )
-
-
-def _carried(encoder: str, picture: Image.Image, metadata: Metadata) -> tuple[Metadata, tuple[ItemFate, ...]]:
-    """The metadata this format and picture can carry, and what is lost."""
+def _carried(encoder: str, picture: Image.Image, metadata: Metadata) -> tuple[Metadata, dict[str, str]]:
+    """The metadata this format and picture can carry, and why the rest is lost, by its SHA-256."""
     exif, icc, xmp = metadata
     room = _SEGMENT_ROOM if encoder == "jpeg" else len(exif) + len(xmp)
     too_large = "larger than a JPEG segment"
     # A profile describes one colour space: the source's must not be attached to converted samples.
     space = icc[16:20].strip()
-    fitting = {b"GRAY": "L", b"RGB": "RGB"}.get(space) == picture.mode
+    fitting = {b"GRAY": ("L",), b"RGB": ("RGB", "RGBA")}.get(space, ())
     other_space = f"it describes {space.decode('ascii', 'replace')} samples, the output holds {picture.mode}"
-    kept, fates = [], []
-    for name, data, fits, problem in (
-        ("EXIF", exif, len(exif) <= room, too_large),
-        ("ICC profile", icc, fitting, other_space),
-        ("XMP", xmp, len(xmp) <= room, too_large),
+    kept, reasons = [], {}
+    for data, fits, problem in (
+        (exif, len(exif) <= room, too_large),
+        (icc, picture.mode in fitting, other_space),
+        (xmp, len(xmp) <= room, too_large),
     ):
         kept.append(data if fits else b"")
-        if data:
-            fate = Fate.KEPT if fits else Fate.LOST
-            fates.append(ItemFate(item=f"{name} ({len(data)} bytes)", fate=fate, note="" if fits else problem))
-    return (kept[0], kept[1], kept[2]), tuple(fates)
+        if data and not fits:
+            reasons[stills.digest(data.removeprefix(b"Exif\0\0"))] = problem
+    if encoder == "avif" and stills.exif_orientation(exif) != 1:
+        moved = "+the rotation is a property of the picture now, the rest is written anew"
+        reasons[stills.digest(exif.removeprefix(b"Exif\0\0"))] = moved
+    return (kept[0], kept[1], kept[2]), reasons

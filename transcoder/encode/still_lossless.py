@@ -6,15 +6,17 @@ Proof: the output is decoded and compared with the source, sample by sample.
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
-import mozjpeg_lossless_optimization as mozjpeg
-import oxipng
 from PIL import Image, PngImagePlugin
 
+from transcoder.encode import carrying, jpeg
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.recoding import recode_jpeg, recode_png
 from transcoder.errors import EncodeError
-from transcoder.media import stills
-from transcoder.model import Encoded, EncodeSpec
+from transcoder.media import anatomy, stills
+from transcoder.media.anatomy.jpeg import layout
+from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate
 
 
 class LosslessStill:
@@ -30,50 +32,69 @@ class LosslessStill:
         image = stills.load(path)
         still = self._job.source.still
         assert still is not None
+        notes: dict[str, str] = {}
         if spec.rung.encoder == "jpeg-recode":
-            data = recode_jpeg(path.read_bytes(), path.name)
-        else:
+            data, notes = self._jpeg(path.read_bytes())
+        elif still.format == "png" and not still.damage:
             # Pillow holds deep colour in 8 bits, so such a PNG must go on as the file it is.
-            data = _png(path.read_bytes() if still.format == "png" else _as_png(image), path.name)
+            data = recode_png(path.read_bytes(), path.name, deep=still.bit_depth > 8)
+        else:
+            plain, notes = _as_png(image, path, still.format)
+            data = recode_png(plain, path.name, deep=still.bit_depth > 8)
         target = self._job.workdir / f"lossless.{spec.rung.extension}"
         target.write_bytes(data)
-        if not stills.pixels_equal(image, stills.load(target)):
+        if not stills.pixels_equal(image, stills.load_whole(target)):
             raise EncodeError("the re-coded picture differs from the source", where=path.name)
+        written = "jpeg" if spec.rung.encoder == "jpeg-recode" else "png"
         return Encoded(
             path=target,
             bytes=len(data),
             settings={"encoder": spec.rung.encoder, **spec.rung.settings},
             lossless_proof="every decoded sample equals the source's",
-            fates=spec.rung.fates,
+            fates=spec.rung.fates + carrying.account_for(still, target, written, notes) + _lost_bytes(still.damage),
         )
 
+    def _jpeg(self, source: bytes) -> tuple[bytes, dict[str, str]]:
+        """The re-coded picture with all it may keep; what lies behind it as well, where there is room."""
+        kept, notes = carrying.within(carrying.of_jpeg(source), self._job.cap_bytes)
+        data = recode_jpeg(source, self._job.source.path.name, markers=False)
+        data = jpeg.with_segments(data, [(item.marker, item.payload) for item in kept], own_head=True)
+        shape = layout(source)
+        behind = source[shape.end :] if shape.end is not None else b""
+        if not behind.rstrip(b"\0"):
+            return data, notes
+        both = carrying.with_tail(data, shape, behind)
+        if len(both) <= self._job.cap_bytes:
+            return both, notes
+        return data, notes
 
-def recode_jpeg(data: bytes, name: str) -> bytes:
-    """The same coefficients in the smallest progressive scans mozjpeg finds; every marker is kept.
 
-    :raises EncodeError: where the data is not a JPEG it understands.
-    """
-    try:
-        return bytes(mozjpeg.optimize(data, copy=mozjpeg.COPY_MARKERS.ALL))
-    except ValueError as error:
-        raise EncodeError(f"the JPEG cannot be re-coded ({error})", where=name) from None
+def _lost_bytes(damage: str) -> tuple[ItemFate, ...]:
+    if not damage:
+        return ()
+    note = "only what decodes could be re-coded; the source's own bytes may let an expert recover more"
+    return (ItemFate(item="data that does not decode", fate=Fate.LOST, note=note),)
 
 
-def _as_png(image: Image.Image) -> bytes:
+def _as_png(image: Image.Image, path: Path, format_name: str) -> tuple[bytes, dict[str, str]]:
+    """The picture as a PNG with what PNG can hold, and the notes on what is written otherwise."""
     exif, icc, xmp = stills.metadata_of(image)
     out = io.BytesIO()
     extra = PngImagePlugin.PngInfo()
+    notes: dict[str, str] = {}
     if xmp:
         extra.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    for block in anatomy.blocks(path, format_name):
+        if block.item.kind in ("comment", "text") and block.payload and format_name != "png":
+            extra.add_itxt("Comment", block.payload.rstrip(b"\0").decode("utf-8", "replace"))
+            notes[block.item.sha256] = "+as a PNG text chunk"
+        elif format_name == "png" and block.item.kind == "text":
+            keyword, _, text = block.payload.decode("utf-8", "replace").partition(": ")
+            extra.add_itxt(keyword[:79] or "Comment", text)
+    dpi = image.info.get("dpi")
+    options = {"dpi": dpi} if isinstance(dpi, tuple) and all(0 < value < 1e6 for value in dpi) else {}
     try:
-        image.save(out, "PNG", compress_level=1, exif=exif or None, icc_profile=icc or None, pnginfo=extra)
-    except (OSError, ValueError) as error:
+        image.save(out, "PNG", compress_level=1, exif=exif or None, icc_profile=icc or None, pnginfo=extra, **options)
+    except (OSError, ValueError, ArithmeticError) as error:
         raise EncodeError(f"PNG cannot hold this picture ({error})") from None
-    return out.getvalue()
-
-
-def _png(data: bytes, name: str) -> bytes:
-    try:
-        return oxipng.optimize_from_memory(data, level=4, fix_errors=False, optimize_alpha=False)
-    except oxipng.PngError as error:
-        raise EncodeError(f"the PNG cannot be re-coded ({error})", where=name) from None
+    return out.getvalue(), notes

@@ -1,4 +1,4 @@
-"""The best delivery of all: the same bytes."""
+"""The best delivery of all: the same bytes, as a file, or on the page of a document that the studio makes of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import shutil
 from transcoder.encode.base import EncodeJob
 from transcoder.errors import StorageError
 from transcoder.model import Encoded, EncodeSpec
+
+_PROOFS = {
+    "copy": "sha256 of the output equals the source's",
+    "page": "the picture was taken out of the page again and is the source's",
+}
 
 
 class Unchanged:
@@ -26,6 +31,6 @@ class Unchanged:
             path=target,
             bytes=target.stat().st_size,
             settings={},
-            lossless_proof="sha256 of the output equals the source's",
+            lossless_proof=_PROOFS[spec.rung.encoder],
             fates=spec.rung.fates,
         )

@@ -8,19 +8,24 @@ container really costs, learned by muxing the first pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av.codec.context
 import av.video.frame
 
-from transcoder.encode import audio, roi, statistics
+from transcoder.encode import audio, beside, roi, statistics
 from transcoder.encode.base import EncodeJob
+from transcoder.encode.reducing import Reduction, scaled_size
 from transcoder.encode.statistics import FrameCost
+from transcoder.errors import EncodeError
 from transcoder.media import frames
 from transcoder.media.containers import library_errors
+from transcoder.media.fields import FieldMarker
+from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, nominal_step, read_frames
+from transcoder.media.repeats import without_repeats
 from transcoder.media.writer import AudioFeed, VideoWriter, timing_offset
 from transcoder.model import Encoded, EncodeSpec, Value, VideoTrack
 
@@ -63,6 +68,7 @@ class VideoReEncode:
         self._overhead: int | None = None
         self._first_pass_bps: int | None = None
         self._offsets: roi.Offsets = {}
+        self._reduction = Reduction()
         self._count = 0
         self._made: dict[int, Encoded] = {}
 
@@ -74,8 +80,15 @@ class VideoReEncode:
         assert spec.knob_value is not None
         settings = spec.rung.settings
         container = str(settings["container"])
+        reduction = Reduction.of(settings)
+        if reduction != self._reduction:
+            self._reduction, self._first_pass_bps, self._overhead = reduction, None, None
+            self._sound = None
+            self._made.clear()
+            if reduction.repeat_difference is not None and reduction.scale is None:
+                self._need_repeats(reduction.repeat_difference)
         if self._sound is None:
-            self._sound = audio.prepare(self._job, container)
+            self._sound = audio.prepare(reduction.quiet(self._job), container)
         feed = self._sound.feed
         offset = timing_offset(self._track, feed.start_s if feed else None)
         offsets = roi.offsets_of(settings)
@@ -114,10 +127,18 @@ class VideoReEncode:
                 "audio_bytes": feed.payload_bytes if feed else 0,
             },
             saturated=video_bytes < 0.9 * wanted,
-            fates=spec.rung.fates + self._sound.fates,
+            fates=spec.rung.fates + self._sound.fates + beside.fates(self._job.source, probe(path, sha256="")),
             timing_offset_s=offset,
         )
         return self._made[bitrate]
+
+    def _need_repeats(self, difference: int) -> None:
+        """Where nothing repeats, leaving out repeats would only encode the same once more."""
+        found, count = read_frames(self._job.source.path, self._track), 0
+        for count, _ in enumerate(without_repeats(found, difference), start=1):
+            self._job.tick("repeats", count, self._track.frames)
+        if count >= self._track.frames:
+            raise EncodeError("no frame repeats the one before", where=self._job.source.name)
 
     def frame_costs(self) -> tuple[FrameCost, ...]:
         """What each frame asks for, as the first pass found; empty where there was none."""
@@ -166,7 +187,9 @@ class VideoReEncode:
         if full_range and self._codec.keeps_j_formats and pixel_format in ("yuv420p", "yuv422p", "yuv444p"):
             pixel_format = pixel_format.replace("yuv", "yuvj")
         matrix = frames.matrix_for(track.color_space, track.pixel_format, track.height)
-        size = frames.even_size(track.width, track.height, pixel_format)
+        reduction = self._reduction
+        scaled = scaled_size(track.width, track.height, reduction.scale)
+        size = frames.even_size(*scaled, pixel_format, interlaced=track.interlaced)
         phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
         flags = None
         if self._codec.uses_pass_flags and number:
@@ -174,7 +197,7 @@ class VideoReEncode:
         writer = VideoWriter(
             path,
             container=container,
-            track=track,
+            track=_shown(track, scaled),
             size=size,
             codec=self._codec.encoder,
             pixel_format=pixel_format,
@@ -186,16 +209,23 @@ class VideoReEncode:
             offset_s=offset,
             audio=feed,
             clock_scale=self._codec.clock_scale,
+            tags=beside.tags_to_keep(job.source),
         )
         count = 0
         start_pts = round(track.start_s / track.time_base)
-        weights = roi.Weights(job.regions.regions, self._offsets, size, track.time_base, start_pts)
-        marker = roi.RegionMarker()
+        weights = roi.Weights(job.regions.regions, self._offsets, size, track.time_base, start_pts, reduction.scale)
+        marker, fields, grown = roi.RegionMarker(), FieldMarker(track.field_order), FieldMarker(track.field_order)
+        timed_frames = read_frames(job.source.path, track)
+        if reduction.repeat_difference is not None:
+            timed_frames = without_repeats(timed_frames, reduction.repeat_difference)
         with writer:
-            for timed, duration in with_durations(read_frames(job.source.path, track), nominal_step(track)):
-                frame = frames.convert(timed.frame, pixel_format, full_range=full_range, colorspace=matrix)
-                marked = marker.mark(frames.padded(frame, *size), weights.at(timed.pts))
-                writer.write(marked, timed.pts, duration)
+            for timed, duration in with_durations(timed_frames, nominal_step(track)):
+                frame = fields.mark(timed.frame)
+                frame = frames.convert(frame, pixel_format, full_range=full_range, colorspace=matrix)
+                frame = frames.resized(frame, *scaled)
+                if (frame.width, frame.height) != size:
+                    frame = grown.mark(frames.padded(frame, *size))
+                writer.write(marker.mark(frame, weights.at(timed.pts)), timed.pts, duration)
                 count += 1
                 if count == 1 and self._codec.after_open is not None:
                     self._codec.after_open()
@@ -204,6 +234,12 @@ class VideoReEncode:
             video_bytes = writer.video_bytes
         del writer
         return path, video_bytes, count
+
+
+def _shown(track: VideoTrack, size: tuple[int, int]) -> VideoTrack:
+    """The track with pixels of the shape that shows a scaled picture in its own proportions."""
+    stretched = Fraction(track.width * size[1], track.height * size[0])
+    return track if stretched == 1 else replace(track, sample_aspect=(track.sample_aspect or 1) * stretched)
 
 
 def with_durations(timed: Iterator[TimedFrame], last_duration: int) -> Iterator[tuple[TimedFrame, int]]:

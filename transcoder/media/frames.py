@@ -117,12 +117,15 @@ def matrix_for(frame_space: int, source_format: str, height: int) -> int:
     return frame_space
 
 
-def even_size(width: int, height: int, name: str) -> tuple[int, int]:
-    """The size a format with shared chroma samples is encoded at: odd sides grow by one pixel."""
+def even_size(width: int, height: int, name: str, *, interlaced: bool = False) -> tuple[int, int]:
+    """The size a format with shared chroma samples is encoded at: odd sides grow by one pixel.
+
+    :param interlaced: then each field needs even sides, and a frame may grow by up to three rows.
+    """
     layout = layout_of(name)
     if layout is None:
         return width, height
-    step_x, step_y = 1 << layout.chroma_log2_width, 1 << layout.chroma_log2_height
+    step_x, step_y = 1 << layout.chroma_log2_width, 1 << (layout.chroma_log2_height + interlaced)
     return -(-width // step_x) * step_x, -(-height // step_y) * step_y
 
 
@@ -136,6 +139,21 @@ def padded(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.vide
         rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size // view.itemsize), dtype=view.dtype)
         rows[: target.shape[0], : target.shape[1]] = np.pad(view, ((0, missing[0]), (0, missing[1])), mode="edge")
         plane.update(rows.tobytes())
+    larger.pts = frame.pts
+    if frame.time_base is not None:
+        larger.time_base = frame.time_base
+    larger.color_range, larger.colorspace = frame.color_range, frame.colorspace
+    return larger
+
+
+def resized(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.video.frame.VideoFrame:
+    """The frame in another size and the same format, by bicubic interpolation, as players do."""
+    if (frame.width, frame.height) == (width, height):
+        return frame
+    both = _LIMITED_RANGE  # one range for both ends: whichever it is, no sample may be moved
+    larger = frame.reformat(
+        width, height, src_color_range=both, dst_color_range=both, interpolation=_ACCURATE, threads=1
+    )
     larger.pts = frame.pts
     if frame.time_base is not None:
         larger.time_base = frame.time_base

@@ -16,8 +16,9 @@ from fractions import Fraction
 
 from transcoder.errors import UsageError
 from transcoder.media.checksum import checksum
+from transcoder.media.damage import DamageLog
 from transcoder.media.reader import TimedFrame, frames_from, nominal_step, read_frames
-from transcoder.model import Clip, SourceInfo, Span, VideoTrack
+from transcoder.model import Clip, Damage, DamagedSpan, DamageKind, SourceInfo, Span, VideoTrack
 
 Tick = Callable[[str, int, int | None], None]
 
@@ -33,6 +34,8 @@ class FrameIndex:
         self.moments = array("q")
         """Presentation timestamps, in ticks of the source's time base."""
         self.sums = array("I")
+        self.damage = DamageLog()
+        """What was noticed while the frames were decoded, by whoever read them with it."""
 
     def noting(self, frames: Iterable[TimedFrame]) -> Iterator[TimedFrame]:
         """The same frames, each noted on its way."""
@@ -174,6 +177,31 @@ def end_of(track: VideoTrack, index: FrameIndex, end: int) -> Fraction:
     if end < index.end:
         return index.moments[end - index.first] * track.time_base
     return (index.moments[-1] + nominal_step(track)) * track.time_base
+
+
+def damage_of(index: FrameIndex, track: VideoTrack) -> Damage:
+    """What was noticed while an index was made, in seconds and frame numbers.
+
+    :param index: empty where the source was never decoded.
+    """
+    log = index.damage
+    spans = [
+        DamagedSpan(
+            kind=stretch.kind,
+            from_s=stretch.first * track.time_base,
+            to_s=stretch.last * track.time_base,
+            first_frame=min(index.at(stretch.first), index.end - 1),
+            events=stretch.events,
+        )
+        for stretch in sorted(log.stretches, key=lambda stretch: stretch.first)
+    ]
+    return Damage(
+        decoded=bool(index.moments),
+        ends_early=track.ends_early,
+        counts={kind: log.counts[kind] for kind in DamageKind if log.counts[kind]},
+        spans=tuple(spans) if index.moments else (),
+        omitted=log.omitted,
+    )
 
 
 def frames_digest(ticks: Iterable[int]) -> str:

@@ -16,8 +16,10 @@ import av.video.stream
 from transcoder.errors import EncodeError
 from transcoder.media.containers import open_input
 from transcoder.media.probe import probe
-from transcoder.media.writer import open_output
+from transcoder.media.writer import copied_stream, open_output
 
+_CARRIED = ("creation_time", "location", "title")
+"""Tags of the recording that stay on each of its parts and on their join."""
 _AUDIO_SLACK_TICKS = 2
 """Where a part's clock was moved by no whole number of audio samples, its packets begin a sample off."""
 
@@ -42,9 +44,10 @@ def copy_packets(pieces: Sequence[Piece], target: Path, container: str, metadata
     with open_input(pieces[0].path) as first:
         video = first.streams.video[0]
         time_base = video.time_base or Fraction(1, 1000)
+        tags = {key: first.metadata[key] for key in _CARRIED if first.metadata.get(key)}
     sound = next((piece for piece in pieces if _has_audio(piece.path)), None)
     with open_output(target, container, time_base) as output:
-        output.metadata.update(metadata)
+        output.metadata.update(tags | dict(metadata))
         writer = _Writer(output, pieces[0], sound)
         for piece in pieces:
             writer.copy(piece)
@@ -90,7 +93,7 @@ class _Writer:
             with open_input(piece.path) as source:
                 template = _stream(source, kind)
                 assert template is not None
-                stream = output.add_stream_from_template(template)
+                stream = copied_stream(output, template)
                 if kind == "video":
                     _orient(stream, piece.path)
                 self._streams[kind], self._extradata[kind] = stream, _extradata(template)

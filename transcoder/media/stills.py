@@ -8,54 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms
 
-from transcoder.errors import InputError
+from transcoder.media import anatomy
+from transcoder.media.decoding import FAULTS, decode, decode_once, open_picture, too_many_pixels, unreadable
 from transcoder.model import StillInfo
 
-Image.init()  # formats named in an allow-list must be registered first
-pillow_heif.register_heif_opener()
-
-MAX_PIXELS = 300_000_000
-FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "AVIF", "HEIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX")
-_FAULTS = (
-    UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning,
-    OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, MemoryError,
-    OverflowError, ZeroDivisionError, AttributeError, RuntimeError, NotImplementedError, struct.error,
-)  # fmt: skip
 DEEP_MODES = frozenset(("I", "I;16", "I;16B", "I;16L", "F"))
-
-
-def _open(path: Path) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-        return Image.open(path, formats=FORMATS)
+_BESIDE = frozenset(("picture", "gain-map", "auxiliary", "trailing", "thumbnail"))
+"""Kinds of items that are no metadata of the picture but something else in its file."""
 
 
 def identify(path: Path) -> StillInfo | None:
-    """Describe a picture from its headers, or return None where the file is none (animations are videos).
+    """Describe a picture, or return None where the file is none (an animated GIF is a video).
 
-    :raises InputError: for a picture that is a decompression bomb.
+    It is decoded once, because only that shows whether all of it is there.
+
+    :raises InputError: for a decompression bomb, and for a picture of which nothing decodes.
     """
     try:
-        image = _open(path)
+        image = open_picture(path)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"too many pixels ({error})", where=path.name, code="too-many-pixels") from None
-    except _FAULTS:
+        raise too_many_pixels(path, error) from None
+    except FAULTS:
         return None
     with image:
         try:
             pages = int(getattr(image, "n_frames", 1))
-        except _FAULTS:
+        except FAULTS:
             pages = 1
         name = (image.format or "").upper()
         if name == "GIF" and pages > 1:
@@ -65,32 +50,23 @@ def identify(path: Path) -> StillInfo | None:
 
 def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInfo:
     exif, icc, xmp = metadata_of(image)
-    extras = []
     format_name = "jpeg" if name == "MPO" else name.lower()
+    items = tuple(block.item for block in anatomy.blocks(path, format_name))
+    extras = [f"{item.name}, {item.bytes} bytes{item.detail and ', '}{item.detail}" for item in items
+              if item.kind in _BESIDE]  # fmt: skip
     subsampling = None
     if format_name == "jpeg":
         subsampling = _jpeg_subsampling(image)
-        trailing = trailing_bytes(path)
-        if trailing:
-            extras.append(f"{trailing} bytes after the picture (a motion photo, gain map or second picture)")
     elif isinstance(image.info.get("chroma"), int):
         subsampling = {444: "4:4:4", 422: "4:2:2", 420: "4:2:0"}.get(image.info["chroma"])
     if pages > 1:
         extras.append(f"{pages - 1} further picture(s)")
-    for key in ("thumbnails", "depth_images", "aux"):
-        if image.info.get(key):
-            extras.append(f"{key.replace('_', ' ')} ({len(image.info[key])})")
-    depth = image.info.get("bit_depth")
-    if not isinstance(depth, int):
-        # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
-        deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-        depth = 16 if deep else 8
     return StillInfo(
         format=format_name,
         mode=image.mode,
         width=image.width,
         height=image.height,
-        bit_depth=depth,
+        bit_depth=depth_of(image),
         pages=pages,
         subsampling=subsampling,
         has_transparency="A" in image.getbands() or "transparency" in image.info,
@@ -99,7 +75,26 @@ def _describe(path: Path, image: Image.Image, name: str, pages: int) -> StillInf
         icc_bytes=len(icc),
         xmp_bytes=len(xmp),
         extras=tuple(extras),
+        items=items,
+        animated=pages > 1 and format_name in _ANIMATED,
+        damage=decode_once(path).damage,
     )
+
+
+def depth_of(image: Image.Image) -> int:
+    """Bits of a sample in the file, of a picture whose headers were read; decoding may leave 8 of them."""
+    depth = image.info.get("bit_depth")
+    if isinstance(depth, int):
+        return depth
+    # Pillow reads 16-bit colour as 8 bits: the raw mode of the decoder tells ("RGB;16B").
+    deep = image.mode in DEEP_MODES or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    if image.mode in ("I", "F"):
+        return 32
+    return 16 if deep else 8
+
+
+_ANIMATED = frozenset(("gif", "webp", "png", "avif"))
+"""Formats whose further pictures follow each other in time."""
 
 
 def _jpeg_subsampling(image: Image.Image) -> str | None:
@@ -128,10 +123,10 @@ def read_metadata(path: Path) -> tuple[bytes, bytes, bytes]:
     :raises InputError: where the picture cannot be opened.
     """
     try:
-        with _open(path) as image:
+        with open_picture(path) as image:
             return metadata_of(image)
-    except _FAULTS as error:
-        raise _unreadable(path, error) from None
+    except FAULTS as error:
+        raise unreadable(path, error) from None
 
 
 def exif_orientation(exif: bytes) -> int:
@@ -155,53 +150,24 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
-def trailing_bytes(path: Path) -> int:
-    """Bytes behind the end-of-image marker of a JPEG's first picture; a camera's zero padding counts as none."""
-    data = path.read_bytes()
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # fill bytes may stand before any marker (ITU-T T.81, B.1.1.2)
-            position += 1
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        position += 2 + length
-        if marker == 0xDA:
-            break
-    while True:
-        position = data.find(b"\xff", position)
-        if position < 0 or position + 1 >= len(data):
-            return 0
-        marker = data[position + 1]
-        if marker == 0xD9:
-            return len(data[position + 2 :].rstrip(b"\0"))
-        if marker == 0xFF:
-            position += 1
-        elif marker == 0 or 0xD0 <= marker <= 0xD7:
-            position += 2
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+def load(path: Path, page: int = 0) -> Image.Image:
+    """Decode one picture of a file, as far as it decodes.
 
-
-def load(path: Path) -> Image.Image:
-    """Decode the (first) picture completely.
-
-    :raises InputError: where it is damaged or too large.
+    :param page: from 0; a frame of an animation is the whole picture at its moment.
+    :raises InputError: where nothing of it decodes, or it is too large.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)
-            image = _open(path)
-            image.load()
-            return image
-    except _FAULTS as error:
-        raise _unreadable(path, error) from None
+    return decode_once(path, page).image
 
 
-def _unreadable(path: Path, error: BaseException) -> InputError:
-    text = " ".join(str(error).split())[:160] or type(error).__name__
-    return InputError(f"the picture cannot be decoded ({text})", where=path.name, code="input-damaged")
+def load_whole(path: Path) -> Image.Image:
+    """Decode one of our own pictures: where anything of it is missing, nothing of it counts.
+
+    :raises InputError: where not all of it decodes.
+    """
+    decoded = decode(path)
+    if decoded.damage:
+        raise unreadable(path, OSError(decoded.damage))
+    return decoded.image
 
 
 def as_bgr(image: Image.Image) -> NDArray[np.uint8]:
@@ -209,8 +175,10 @@ def as_bgr(image: Image.Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(image.convert("RGB"), np.uint8)[:, :, ::-1])
 
 
-def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def as_rgb(image: Image.Image, *, alpha: bool = False) -> tuple[Image.Image, tuple[str, ...]]:
     """The picture in 8-bit RGB or grey, as a viewer shows it, and what that conversion did.
+
+    :param alpha: keep transparency, where there is any, as RGBA.
 
     Colours of CMYK and Lab go through the embedded profile where there is one. Transparency is put
     on white, as browsers and viewers do. Sixteen-bit samples keep their upper eight bits.
@@ -231,6 +199,8 @@ def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         if rgba.getchannel("A").getextrema()[0] == 255:
             notes.append("the transparency channel is fully opaque and was left out")
             image = rgba.convert("RGB")
+        elif alpha:
+            return rgba, ()
         else:
             white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
             notes.append("transparency was laid on white")
@@ -238,7 +208,9 @@ def as_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if image.mode in ("CMYK", "LAB", "YCbCr", "HSV"):
         source_mode = image.mode
         converted = _through_profile(image) if source_mode in ("CMYK", "LAB") else None
-        notes.append(f"{source_mode} converted to RGB" + (" through its colour profile" if converted else ""))
+        notes.append(f"{source_mode} converted to RGB" + (" through its colour profile" if converted else "")
+                     + (" by plain arithmetic: there is no profile of its inks that could be used"
+                        if source_mode == "CMYK" and not converted else ""))  # fmt: skip
         image = converted or image.convert("RGB")
     if image.mode in ("1", "L", "LA"):
         return image.convert("L"), tuple(notes)
@@ -275,6 +247,11 @@ def pixels_equal(first: Image.Image, second: Image.Image) -> bool:
         return False
     a, b = _canonical(first), _canonical(second)
     return a.shape == b.shape and bool(np.array_equal(a, b))
+
+
+def digest(payload: bytes) -> str:
+    """SHA-256 of a block of metadata, as ``StillItem`` has it."""
+    return hashlib.sha256(payload).hexdigest()
 
 
 def pixels_digest(image: Image.Image) -> str:

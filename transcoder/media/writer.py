@@ -6,6 +6,7 @@ source track into the output stream here, so that no encoder can forget one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,7 @@ import av
 import av.codec.context
 import av.container
 import av.packet
+import av.stream
 import av.video.frame
 import av.video.stream
 
@@ -24,6 +26,7 @@ from transcoder.media.containers import open_input
 from transcoder.model import VideoTrack
 
 MUXERS: Mapping[str, str] = {"mp4": "mp4", "mov": "mov", "mkv": "matroska"}
+_LARGEST_INT = 2**31 - 1
 _HELD_BACK_S = Fraction(1, 2)
 """A start below this is part of the timeline and is kept; beyond, it is a clock's origin and is declared."""
 
@@ -75,6 +78,11 @@ def open_output(path: Path, container: str, time_base: Fraction | None = None) -
     return av.open(str(path), mode="w", format=MUXERS[container], options=options)
 
 
+def copied_stream(output: av.container.OutputContainer, template: av.stream.Stream) -> av.stream.Stream:
+    """A stream of the output that takes another one's packets as they are; no encoder of its codec is needed."""
+    return output.add_stream_from_template(template, opaque=True)
+
+
 class VideoWriter:
     """Encodes frames into a file, beside copied audio. Use as a context manager.
 
@@ -92,6 +100,7 @@ class VideoWriter:
     :param clock_scale: the encoder is told that time runs so many times faster, at so many times the rate: encoders
         that take whole kilobits are then set more finely. The file's timestamps are the true ones.
     :param audio: packets to interleave, or None.
+    :param tags: of the whole file: place, time, title, time code of the first frame.
     """
 
     def __init__(
@@ -111,13 +120,17 @@ class VideoWriter:
         offset_s: Fraction,
         audio: AudioFeed | None,
         clock_scale: int = 1,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
+        if track.time_base.denominator * clock_scale > _LARGEST_INT:
+            clock_scale = 1  # Matroska may count nanoseconds: finer than that no encoder's clock goes
         self.video_bytes = 0
         self.frames = 0
         self._offset_ticks = int(offset_s / track.time_base)
         self._time_base = track.time_base
         self._durations: dict[int, int] = {}
         self._container = open_output(path, container, track.time_base)
+        self._container.metadata.update(tags or {})
         rate = track.average_rate or Fraction(25)
         stream = self._container.add_stream(codec, rate=rate, options=dict(options))
         assert isinstance(stream, av.video.stream.VideoStream)
@@ -136,7 +149,7 @@ class VideoWriter:
             context.flags |= flags
         if track.interlaced:
             context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
-        if track.sample_aspect is not None:
+        if track.sample_aspect is not None and not _stretches(track.display_matrix, track.sample_aspect):
             context.sample_aspect_ratio = track.sample_aspect
         context.color_range, context.color_primaries = track.color_range, track.color_primaries
         context.color_trc, context.colorspace = track.color_trc, color_space
@@ -189,6 +202,14 @@ class VideoWriter:
             self._container.mux_one(packet)
 
 
+def _stretches(matrix: tuple[int, ...] | None, aspect: Fraction) -> bool:
+    """Whether the aspect is the display matrix's own: said twice, players would stretch the picture twice."""
+    if matrix is None:
+        return False
+    across, down = math.hypot(matrix[0], matrix[1]), math.hypot(matrix[3], matrix[4])
+    return down > 0 and aspect != 1 and abs(across / down / float(aspect) - 1) < 0.001
+
+
 class _AudioCopy:
     """Copies audio packets up to a moment, so that audio and video lie interleaved without buffering."""
 
@@ -200,7 +221,7 @@ class _AudioCopy:
             raise EncodeError("the audio stream has no time base", where=feed.path.name)
         self._time_base = source.time_base
         self._offset = round(offset_s / self._time_base)
-        self._stream = container.add_stream_from_template(source)
+        self._stream = copied_stream(container, source)
         self._packets: Iterator[av.packet.Packet] = iter(source.container.demux(source))  # type: ignore[type-arg, attr-defined]
         self._pending: av.packet.Packet | None = None  # type: ignore[type-arg]
         self._done = False

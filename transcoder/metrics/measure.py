@@ -1,28 +1,26 @@
 """Measuring an output against its source: one decode of each, every frame, all metrics.
 
-Frames are paired by timestamp, and a pair that does not match is an error, not a lower score: equal
-frame counts prove nothing. Comparison is in the source's own sample layout and size, so that a loss of
-chroma resolution or bit depth in the output shows in its score.
+Comparison is in the source's own sample layout and size, so that a loss of chroma resolution, size or bit depth in
+the output shows in its score.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import zip_longest
 from pathlib import Path
 
 from PIL import Image
 
 from transcoder.errors import OutputMismatch
-from transcoder.media import frames, stills
+from transcoder.media import documents, frames, stills
 from transcoder.media.containers import library_errors
-from transcoder.media.probe import probe
-from transcoder.media.reader import TimedFrame, read_frames
+from transcoder.media.reader import TimedFrame
 from transcoder.metrics import ssim
 from transcoder.metrics.areas import RegionScores, View, Viewer
+from transcoder.metrics.pairing import Output, Pair, pairs
 from transcoder.metrics.series import Series
 from transcoder.model import Fidelity, Region, Score, VideoTrack
 
@@ -44,80 +42,21 @@ class Measurement:
 
 
 def measure_video(
-    source: Path,
-    track: VideoTrack,
-    output: Path,
-    offset_s: Fraction,
-    tick: Tick,
-    regions: Sequence[Region] = (),
+    source: Path, track: VideoTrack, outputs: Sequence[Output], tick: Tick, regions: Sequence[Region] = ()
 ) -> Measurement:
-    """Compare two videos frame by frame.
+    """Compare a video frame by frame with the files that hold its frames one after the other.
 
     :param source: the original file.
     :param track: its video track as probed.
-    :param output: the file to judge.
-    :param offset_s: seconds that were subtracted from every source timestamp.
     :param regions: measured each and by class, beside the whole frame.
-    :raises OutputMismatch: where a frame is missing, added, or more than one output tick off its time.
+    :raises OutputMismatch: see ``pairing.pairs``.
     """
-    return measure_parts(source, track, [Output(output, offset_s)], tick, regions)
-
-
-def measure_parts(
-    source: Path, track: VideoTrack, outputs: Sequence[Output], tick: Tick, regions: Sequence[Region] = ()
-) -> Measurement:
-    """Compare a video with the files that hold its frames one after the other; else as ``measure_video``."""
     collector = Collector(track, regions)
     with library_errors("measuring", outputs[0].path):
-        pairs = zip_longest(read_frames(source, track), _copies(outputs, track))
-        for number, (original, copy) in enumerate(pairs):
-            if original is None or copy is None:
-                missing = "output" if copy is None else "source"
-                raise OutputMismatch(f"frame {number} is missing from the {missing}", where=outputs[-1].path.name)
-            collector.add(original, copy.timed, _time_error(original, track.time_base, copy))
-            tick("measure", number + 1, track.frames)
+        for number, pair in enumerate(pairs(source, track, outputs), start=1):
+            collector.add(pair)
+            tick("measure", number, track.frames)
     return collector.result()
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A file to be judged, and the seconds that were subtracted from every source timestamp in it."""
-
-    path: Path
-    offset_s: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """A frame of an output, and when the source should show it."""
-
-    timed: TimedFrame
-    tick_s: Fraction
-    offset_s: Fraction
-
-    @property
-    def time_s(self) -> Fraction:
-        return self.timed.pts * self.tick_s
-
-
-def _copies(outputs: Sequence[Output], track: VideoTrack) -> Iterator[_Copy]:
-    for item in outputs:
-        found = _output_track(item.path, track)
-        for timed in read_frames(item.path, found):
-            yield _Copy(timed, found.time_base, item.offset_s)
-
-
-def _output_track(output: Path, track: VideoTrack) -> VideoTrack:
-    output_track = probe(output, sha256="").video
-    if output_track is None:
-        raise OutputMismatch("the output holds no video", where=output.name)
-    grown = output_track.width - track.width, output_track.height - track.height
-    if not all(0 <= pixels <= 1 for pixels in grown):
-        raise OutputMismatch(
-            f"the size changed from {track.width}x{track.height} to {output_track.width}x{output_track.height}",
-            where=output.name,
-        )
-    return output_track
 
 
 class Joined:
@@ -150,17 +89,6 @@ class Joined:
         return Measurement(whole.fidelity(), self._worst.before, self._worst.after, views, whole)
 
 
-def _time_error(original: TimedFrame, source_base: Fraction, copy: _Copy) -> Fraction:
-    expected = original.pts * source_base - copy.offset_s
-    error = abs(copy.time_s - expected)
-    if error > copy.tick_s:
-        raise OutputMismatch(
-            f"a frame of {float(expected):.6f} s is shown at {float(copy.time_s):.6f} s",
-            code="timestamps-differ",
-        )
-    return error
-
-
 class Collector:
     """Gathers the scores of frame pairs and remembers the worst pair."""
 
@@ -174,6 +102,7 @@ class Collector:
         self._time_base = track.time_base
         self._grid = ssim.TileGrid(track.width, track.height)
         self._times = array("d")
+        self._repeats = array("q")
         self._ssim = [Series() for _ in range(layout.planes)]
         self._psnr, self._tiles = Series(), Series()
         self.worst_tile = 2.0
@@ -185,19 +114,22 @@ class Collector:
         span = (track.span.moments[0], track.span.moments[-1]) if track.span is not None else None
         self._viewer = Viewer(regions, (track.width, track.height), span)
 
-    def add(self, original: TimedFrame, copy: TimedFrame, time_error_s: Fraction) -> None:
+    def add(self, pair: Pair) -> None:
         """Take the next pair."""
-        self._worst_error = max(self._worst_error, time_error_s)
+        original, copy = pair.original, pair.copy
+        self._worst_error = max(self._worst_error, pair.error_s)
+        if pair.repeated:
+            self._repeats.append(len(self._times))
         time_s = float(original.pts * self._time_base)
         self._times.append(time_s)
-        pair = [
+        planes = [
             frames.planes_of(
                 frames.convert(item.frame, self._format, full_range=self._full_range, colorspace=self._matrix)
             )
             for item in (original, copy)
         ]
         maps = []
-        for number, (a, b) in enumerate(zip(*pair, strict=True)):
+        for number, (a, b) in enumerate(zip(*planes, strict=True)):
             # An odd side may have been made even: what was added is not evidence and is not judged.
             values, mse = ssim.ssim_map(a, b[: a.shape[0], : a.shape[1]], bit_depth=self._layout.bit_depth)
             maps.append(values)
@@ -218,6 +150,7 @@ class Collector:
 
     def extend(self, later: Collector) -> None:
         """Append what was gathered of later frames of the same source."""
+        self._repeats.extend(number + len(self._times) for number in later._repeats)
         self._times.extend(later._times)
         for own, more in zip(self._ssim, later._ssim, strict=True):
             own.extend(more)
@@ -261,6 +194,7 @@ class Collector:
             max_time_error_s=self._worst_error,
             parameters=_parameters(self._format, self._layout.bit_depth),
             regions=self._regions.each(),
+            repeats=self._repeats,
         )
 
 
@@ -275,15 +209,20 @@ def _parameters(pixel_format: str, bit_depth: int) -> dict[str, str | int | floa
     }
 
 
-def measure_still(source: Path, output: Path, regions: Sequence[Region] = ()) -> Measurement:
+def measure_still(
+    source: Path, output: Path, regions: Sequence[Region] = (), *, page: int = 0, scaled: bool = False
+) -> Measurement:
     """Compare two pictures, in luma and chroma at full size, as a viewer shows them.
 
     :param regions: measured each and by class, beside the whole picture.
-
+    :param page: of the source, from 0.
+    :param scaled: whether the output may be smaller; it is compared in the source's size.
     :raises OutputMismatch: where their sizes differ.
     """
-    before, _ = stills.as_rgb(stills.load(source))
-    after, _ = stills.as_rgb(stills.load(output))
+    before, _ = stills.as_rgb(stills.load(source, page))
+    after, _ = stills.as_rgb(documents.load(output))
+    if scaled:
+        after = after.resize(before.size, Image.Resampling.BICUBIC)
     if before.size != after.size:
         raise OutputMismatch(f"the size changed from {before.size} to {after.size}", where=output.name)
     if before.mode != after.mode:
@@ -328,6 +267,39 @@ def measure_still(source: Path, output: Path, regions: Sequence[Region] = ()) ->
         regions=own.each(),
     )
     return Measurement(fidelity, before, after, tuple(viewer.views))
+
+
+def measure_pages(source: Path, pages: Sequence[tuple[int, Path]]) -> Measurement:
+    """Compare each picture of a file with its own copy; the whole is as bad as the worst of them.
+
+    :param pages: number in the source, from 0, and the file that holds it.
+    :raises OutputMismatch: where their sizes differ.
+    """
+    each = [measure_still(source, path, page=page) for page, path in pages]
+    worst = min(each, key=lambda one: one.fidelity.worst_tile[0])
+    scores = []
+    for score in worst.fidelity.scores:
+        alike = [
+            other for one in each for other in one.fidelity.scores
+            if (other.metric, other.region, other.plane) == (score.metric, score.region, score.plane)
+        ]  # fmt: skip
+        scores.append(
+            replace(
+                score,
+                mean=sum(other.mean for other in alike) / len(alike),
+                p1=min(other.p1 for other in alike),
+                minimum=min(other.minimum for other in alike),
+            )
+        )
+    fidelity = replace(
+        worst.fidelity,
+        frames=len(each),
+        scores=tuple(scores),
+        times_s=tuple(float(page) for page, _ in pages),
+        ssim_y=tuple(one.fidelity.ssim_y[0] for one in each),
+        worst_tile=tuple(one.fidelity.worst_tile[0] for one in each),
+    )
+    return replace(worst, fidelity=fidelity)
 
 
 def _single(metric: str, region: str, plane: str, value: float, detail: str = "") -> Score:

@@ -113,6 +113,20 @@ def ssim_map(source: Plane, output: Plane, *, bit_depth: int = 8) -> tuple[Float
     return out, sse / (rows * 4 * columns * 4)
 
 
+def compile_kernels() -> None:
+    """Compile for every kind of plane that occurs, so that later runs find them ready."""
+    for whole in (np.zeros((16, 32), np.uint8), np.zeros((16, 32), np.uint16)):
+        shared = whole.copy()
+        shared.flags.writeable = False  # Pillow's own memory
+        strided = whole[:, :16]
+        for plane in (whole, shared, strided):
+            ssim_map(plane, plane)
+        ssim_map(strided, strided.copy())
+        ssim_map(strided.copy(), strided)
+    grid = TileGrid(32, 16)
+    grid.means(ssim_map(np.zeros((16, 32), np.uint8), np.zeros((16, 32), np.uint8))[0])
+
+
 def mean(values: FloatMap) -> float:
     """Mean of a map in double precision."""
     return float(values.mean(dtype=np.float64))

@@ -22,6 +22,7 @@ from transcoder.model.attempt import (
     RungName,
     Score,
 )
+from transcoder.model.damage import Damage, DamagedSpan, DamageKind
 from transcoder.model.delivery import (
     MAX_FIELD_CHARACTERS,
     CaseFields,
@@ -46,9 +47,12 @@ from transcoder.model.region import (
 from transcoder.model.source import (
     AudioTrack,
     Clip,
+    LightLevel,
+    Mastering,
     OtherTrack,
     SourceInfo,
     StillInfo,
+    StillItem,
     VideoTrack,
 )
 from transcoder.model.span import Span
@@ -63,6 +67,9 @@ __all__ = [
     "CaseFields",
     "Choice",
     "Clip",
+    "Damage",
+    "DamageKind",
+    "DamagedSpan",
     "DeliveredFile",
     "Delivery",
     "DetectorUse",
@@ -72,6 +79,8 @@ __all__ = [
     "Fidelity",
     "ItemFate",
     "Knob",
+    "LightLevel",
+    "Mastering",
     "OtherTrack",
     "Override",
     "Part",
@@ -90,6 +99,7 @@ __all__ = [
     "SourceInfo",
     "Span",
     "StillInfo",
+    "StillItem",
     "Value",
     "Verdict",
     "VideoTrack",

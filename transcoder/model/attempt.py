@@ -30,6 +30,8 @@ class Fate(StrEnum):
     KEPT = "kept"
     CONVERTED = "converted"
     LOST = "lost"
+    DAMAGED = "damaged"
+    """It was so in the source already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,8 @@ class Fidelity:
     max_time_error_s: Fraction
     parameters: Mapping[str, Value]
     regions: tuple[RegionScore, ...] = ()
+    repeats: Sequence[int] = ()
+    """Numbers of the frames that are not stored because they repeat the one before."""
 
     @property
     def worst(self) -> dict[str, float]:
@@ -204,6 +208,13 @@ class PieceFile:
     """What its final name ends with, behind the delivery's own."""
     box: Box
     """Where it lies in the picture, in stored pixels."""
+    page: int = 0
+    """Of pages and frames: its number in the file, from 1."""
+    shown_ms: int | None = None
+    """Of a frame: how long it is on display."""
+    lossless: bool = True
+    p1: Mapping[str, float] = field(default_factory=dict)
+    """Of a lossy page: worst 1 % of SSIM (luma) by region class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +222,8 @@ class Pieces:
     """A picture in an overview and lossless parts."""
 
     kind: str
-    """``tiles`` cover the picture; ``crops`` show what the overview keeps too badly."""
+    """``tiles`` cover the picture; ``crops`` show what the overview keeps too badly; ``pages`` and ``frames`` are
+    the pictures of a file that holds several."""
     size: tuple[int, int]
     mode: str
     pixels_sha256: str | None

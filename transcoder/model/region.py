@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from functools import reduce
 
 from transcoder.model.value import Value
@@ -65,6 +67,11 @@ class Box:
     def padded(self, pixels: int) -> Box:
         """Larger by ``pixels`` on each side; may reach outside the picture."""
         return Box(self.x - pixels, self.y - pixels, self.width + 2 * pixels, self.height + 2 * pixels)
+
+    def scaled(self, scale: Fraction) -> Box:
+        """The smallest box around it in a picture whose sides are ``scale`` times as long."""
+        left, top = math.floor(self.x * scale), math.floor(self.y * scale)
+        return Box(left, top, math.ceil(self.right * scale) - left, math.ceil(self.bottom * scale) - top)
 
     def on_grid(self, step: int) -> Box:
         """The smallest box around it whose sides lie on multiples of ``step``."""

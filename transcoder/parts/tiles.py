@@ -22,7 +22,7 @@ from PIL import Image
 
 from transcoder.encode.base import Tick
 from transcoder.errors import CertificateError, EncodeError, InputError
-from transcoder.media import stills
+from transcoder.media import decoding, documents, stills
 from transcoder.model import Box
 
 MIN_SIDE = 16
@@ -95,14 +95,14 @@ def rebuild(pieces: Sequence[tuple[Path, Box]], size: tuple[int, int], mode: str
     :raises CertificateError: ``tiles-overlap`` where a part is there twice; ``tiles-incomplete`` where one is
         missing, unreadable or of another size or kind.
     """
-    if mode not in _MODES or not 0 < size[0] * size[1] <= stills.MAX_PIXELS:
+    if mode not in _MODES or not 0 < size[0] * size[1] <= decoding.MAX_PIXELS:
         raise _incomplete(f"tiles do not make a picture of {size[0]}x{size[1]} {mode} samples")
     _check_cover(pieces, size)
     whole = Image.new(mode, size)
     colours: object = None
     for path, box in pieces:
         try:
-            tile = stills.load(path)
+            tile = documents.load(path)
         except InputError as error:
             raise _incomplete(f"the tile at x {box.x}, y {box.y} is missing or damaged: {error}") from None
         if (*tile.size, tile.mode) != (box.width, box.height, mode):

@@ -105,7 +105,7 @@ def find_in_video(
     """
     index = FrameIndex() if index is None else index
     sampler = Sampler(track, index)
-    with running_ahead(sampler.samples(read_frames(source, track)), depth=_SAMPLES_AHEAD) as samples:
+    with running_ahead(sampler.samples(read_frames(source, track, index.damage)), depth=_SAMPLES_AHEAD) as samples:
         detectors = Detectors(wanted)  # loads while the first samples are made
         scout = Scout(track, detectors)
         for sample in samples:

@@ -1,27 +1,32 @@
 """The fidelity report: one HTML file that opens without network, server or script.
 
 It is rendered from the signed statement after its signature was verified, never from other values, and
-every value that came from media or people is escaped by the template engine.
+every value that came from media or people is escaped by the template engine. Its pictures are encoded where
+media are handled (``illustrate``), and put in here as they are (``page``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
-from markupsafe import Markup
-from PIL import Image
-
-from transcoder.metrics.areas import View
+from transcoder.errors import CertificateError
 from transcoder.metrics.packing import unpack
 from transcoder.model import exact_clock
 from transcoder.report import pictures
 from transcoder.report.charts import Line, clock, fidelity_chart
-from transcoder.report.tracks import Card, cards, overview
+from transcoder.report.tracks import Card, Thumb, cards, overview, thumbs
+
+if TYPE_CHECKING:
+    import jinja2
+    from markupsafe import Markup
+    from PIL import Image
+
+    from transcoder.metrics.areas import View
 
 _VERDICTS = {
     "identical": (
@@ -49,7 +54,7 @@ _VERDICTS = {
     "refused": (
         "Refused",
         "bad",
-        "Nothing was delivered: no file that the interface would accept keeps enough detail.",
+        "No copy was delivered: nothing that the interface takes keeps enough detail.",
     ),
 }
 _FLOOR_NAMES = {
@@ -68,6 +73,7 @@ _PICTURE_SHARE = 0.4
 _REGION_SHARE = 0.35
 """And the pictures of regions."""
 _PAGE_BYTES = 24_000
+_ADDRESS = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/]*={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,25 @@ class SignedBy:
 
     subject: str
     self_issued: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Illustrations:
+    """The pictures of a report, encoded."""
+
+    worst: pictures.Pictures | None = None
+    regions: Mapping[str, Thumb] = field(default_factory=dict)
+
+    def confirm(self) -> None:
+        """Hold what came from outside against what ``illustrate`` makes.
+
+        :raises CertificateError: where an address is none of a picture.
+        """
+        pairs = [thumb.pair for thumb in self.regions.values()]
+        pairs += [self.worst.crop, self.worst.frame] if self.worst else []
+        for address in (address for pair in pairs for address in (pair.before, pair.after)):
+            if not _ADDRESS.fullmatch(address):
+                raise CertificateError("a picture of the report is none", code="report-picture")
 
 
 def render(
@@ -88,16 +113,26 @@ def render(
     max_bytes: int,
     views: Sequence[View] = (),
 ) -> str:
-    """The report as one HTML document of at most ``max_bytes`` (measured; pictures shrink or go first).
+    """``illustrate`` and ``page`` in one."""
+    shown = illustrate(statement["predicate"], before=before, after=after, max_bytes=max_bytes, views=views)
+    return page(statement, signed_by, names=names, shown=shown, max_bytes=max_bytes)
 
-    :param statement: a verified statement.
-    :param signed_by: who its verified signature names.
-    :param names: file names by role: ``certificate`` or ``refusal``, ``signature``, ``report``.
+
+def illustrate(
+    predicate: Mapping[str, Any],
+    *,
+    before: Image.Image | None,
+    after: Image.Image | None,
+    max_bytes: int,
+    views: Sequence[View] = (),
+) -> Illustrations:
+    """Encode the pictures of a report of at most ``max_bytes``.
+
+    :param predicate: of the statement that is reported.
     :param before: the source's picture at the worst moment.
     :param after: the output's picture at that moment.
     :param views: regions at their key moments.
     """
-    predicate = statement["predicate"]
     shown = None
     presentation = _presentation(predicate["source"])
     room = min(600_000, int(max_bytes * _PICTURE_SHARE), max_bytes - _PAGE_BYTES)
@@ -105,16 +140,34 @@ def render(
         fidelity = predicate["fidelity"]
         box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
         shown = pictures.prepare(before, after, box, presentation, max_bytes=room)
+    room = int(max_bytes * _REGION_SHARE)
+    return Illustrations(worst=shown, regions=thumbs(predicate, views, presentation, max_bytes=room))
+
+
+def page(
+    statement: Mapping[str, Any],
+    signed_by: SignedBy,
+    *,
+    names: Mapping[str, str],
+    shown: Illustrations,
+    max_bytes: int,
+) -> str:
+    """The report as one HTML document of at most ``max_bytes`` (measured; pictures shrink or go first).
+
+    :param statement: a verified statement.
+    :param signed_by: who its verified signature names.
+    :param names: file names by role: ``certificate`` or ``refusal``, ``signature``, ``report``.
+    """
+    predicate = statement["predicate"]
+    shown.confirm()
     chart = _chart(predicate)
     # What explains most goes last: pictures first, then the chart.
-    room = int(max_bytes * _REGION_SHARE)
-    full = cards(predicate, views, presentation, max_bytes=room)
-    plain = cards(predicate, (), presentation, max_bytes=0)
-    for parts in ((shown, chart, full), (shown, chart, plain), (None, chart, plain), (None, None, [])):
-        page = _page(predicate, signed_by, names, *parts)
-        if len(page.encode()) <= max_bytes:
+    full, plain = cards(predicate, shown.regions), cards(predicate, {})
+    for parts in ((shown.worst, chart, full), (shown.worst, chart, plain), (None, chart, plain), (None, None, [])):
+        made = _page(predicate, signed_by, names, *parts)
+        if len(made.encode()) <= max_bytes:
             break
-    return page
+    return made
 
 
 def _page(
@@ -147,8 +200,15 @@ def _page(
     )
 
 
+def prepare() -> None:
+    """Load the template, so that the first page takes no longer than the others."""
+    _template()
+
+
 @lru_cache(maxsize=1)
 def _template() -> jinja2.Template:
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("transcoder.report", "templates"),
         autoescape=True,
@@ -177,7 +237,7 @@ def _presentation(source: Mapping[str, Any]) -> pictures.Presentation:
 
 def _chart(predicate: Mapping[str, Any]) -> Markup | None:
     fidelity = predicate["fidelity"]
-    if not fidelity or "series" not in fidelity or fidelity["frames"] < 3:
+    if not fidelity or "series" not in fidelity or fidelity["frames"] < 3 or not predicate["timing"]:
         return None
     floors, series, timing = predicate["profile"]["floors"], fidelity["series"], predicate["timing"]
     first, last = timing["first_s"], timing["last_s"]

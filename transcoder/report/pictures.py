@@ -6,8 +6,10 @@ import base64
 import io
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageOps
+if TYPE_CHECKING:  # pages are made where no picture is opened
+    from PIL import Image
 
 FRAME_WIDTH = 620
 CROP_PX = 176
@@ -43,6 +45,8 @@ class Presentation:
 
     def turn(self, image: Image.Image) -> Image.Image:
         """The picture as a viewer shows it, apart from its aspect."""
+        from PIL import ImageOps
+
         turned = image.rotate(self.rotation_deg, expand=True) if self.rotation_deg else image
         return ImageOps.mirror(turned) if self.mirrored else turned
 
@@ -94,6 +98,8 @@ def _prepare(
     frame_width: int,
     quality: int,
 ) -> Pictures:
+    from PIL import ImageDraw
+
     area = _around(box, before.size)
     crops = [shown.turn(image.convert("RGB").crop(area)) for image in (before, after)]
     frames = []

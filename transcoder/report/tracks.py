@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from transcoder.metrics.areas import View
 from transcoder.metrics.packing import unpack
 from transcoder.report import pictures
 from transcoder.report.charts import sparkline
+
+if TYPE_CHECKING:
+    from transcoder.metrics.areas import View
 
 THUMB_PX = 176
 LINE_PX = 340
@@ -67,31 +69,43 @@ class Card:
         return self.pair is not None or bool(self.task) or bool(self.note)
 
 
-def cards(
-    predicate: Mapping[str, Any],
-    views: Sequence[View],
-    shown: pictures.Presentation,
-    *,
-    max_bytes: int,
-) -> list[Card]:
-    """Cards for every listed track; pictures as far as ``max_bytes`` of addresses go, in the statement's order."""
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """A region's pictures."""
+
+    pair: pictures.Pair
+    part: bool
+    """True where they show a part only: native pixels of a large region."""
+
+
+def thumbs(
+    predicate: Mapping[str, Any], views: Sequence[View], shown: pictures.Presentation, *, max_bytes: int
+) -> dict[str, Thumb]:
+    """Pictures by region, as far as ``max_bytes`` of addresses go, in the statement's order."""
     room = max_bytes
-    thumbs = {view.region.id: view for view in views}
-    made = []
-    floors = predicate["profile"]["floors"]
+    there = {view.region.id: view for view in views}
+    made = {}
     for track in predicate["regions"].get("tracks", []):
-        pair, part = None, False
-        view = thumbs.get(track["id"])
-        if view is not None and room > 0:
-            pair, part = _pair(view, track["kind"], shown)
-            room -= len(pair.before) + len(pair.after)
-            if room < 0:
-                pair = None
-        made.append(_card(track, floors.get(track["kind"]), pair, part))
+        view = there.get(track["id"])
+        if view is None or room <= 0:
+            continue
+        thumb = _thumb(view, track["kind"], shown)
+        room -= len(thumb.pair.before) + len(thumb.pair.after)
+        if room >= 0:
+            made[track["id"]] = thumb
     return made
 
 
-def _card(track: Mapping[str, Any], floor: float | None, pair: pictures.Pair | None, part: bool) -> Card:
+def cards(predicate: Mapping[str, Any], shown: Mapping[str, Thumb]) -> list[Card]:
+    """Cards for every listed track, with the pictures there are."""
+    floors = predicate["profile"]["floors"]
+    return [
+        _card(track, floors.get(track["kind"]), shown.get(track["id"]))
+        for track in predicate["regions"].get("tracks", [])
+    ]
+
+
+def _card(track: Mapping[str, Any], floor: float | None, thumb: Thumb | None) -> Card:
     task = track["task"]
     family = "face" if track["kind"] == "face" else ""
     tone, words = _OUTCOMES[(family, task["outcome"])] if task else ("", "")
@@ -111,8 +125,8 @@ def _card(track: Mapping[str, Any], floor: float | None, pair: pictures.Pair | N
         before_text=task.get("before", "") if task else "",
         after_text=task.get("after", "") if task else "",
         similarity=task["similarity"] if task and family else None,
-        pair=pair,
-        part=part,
+        pair=thumb.pair if thumb else None,
+        part=thumb is not None and thumb.part,
     )
 
 
@@ -123,7 +137,7 @@ def _chart(track: Mapping[str, Any], floor: float | None) -> Markup | None:
     return sparkline(unpack(score["series"]["data"]), floor)
 
 
-def _pair(view: View, kind: str, shown: pictures.Presentation) -> tuple[pictures.Pair, bool]:
+def _thumb(view: View, kind: str, shown: pictures.Presentation) -> Thumb:
     """Native pixels, at most ``THUMB_PX`` a side (text ``LINE_PX`` wide).
 
     Of a person the upper part is shown, where the face is, else the middle.
@@ -137,7 +151,7 @@ def _pair(view: View, kind: str, shown: pictures.Presentation) -> tuple[pictures
     top = max(0, min(y - margin if kind == "person" else middle, view.before.height - high))
     area = (left, top, min(view.before.width, left + wide), min(view.before.height, top + high))
     turned = [shown.turn(image.convert("RGB").crop(area)) for image in (view.before, view.after)]
-    return pictures.pair(turned, 85), width > widest or height > THUMB_PX
+    return Thumb(pictures.pair(turned, 85), width > widest or height > THUMB_PX)
 
 
 def overview(predicate: Mapping[str, Any]) -> Sequence[str]:

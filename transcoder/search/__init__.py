@@ -7,7 +7,7 @@ rung, least harm first, whose filled file does is the winner.
 
 from __future__ import annotations
 
-from transcoder.search.choice import accept_nearest, choose, describe_missed, errors_of, missed_floors
+from transcoder.search.choice import accept_nearest, choose, describe_missed, errors_of, missed_floors, nearer
 from transcoder.search.enlarging import SmallestCap, smallest_cap
 from transcoder.search.filling import FILL_AIM, FILL_GOAL, MAX_ENCODES, Filled, Probe, fill, propose
 
@@ -24,6 +24,7 @@ __all__ = [
     "errors_of",
     "fill",
     "missed_floors",
+    "nearer",
     "propose",
     "smallest_cap",
 ]

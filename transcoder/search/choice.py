@@ -55,7 +55,7 @@ def choose(
     :param max_encodes: how often each rung is tried; None means what its knob is worth, and moving bits once.
     """
     attempts = list(before)
-    nearest: tuple[float, Attempt, Encoded] | None = None
+    nearest: tuple[Attempt, Encoded] | None = None
     for rung in rungs:
         for tried in _try_rung(rung, cap_bytes, floors, probe, max_encodes):
             attempt, encoded = tried
@@ -64,10 +64,23 @@ def choose(
                 continue
             if not attempt.rejected_for:
                 return Choice(winner=attempt, encoded=encoded, attempts=tuple(attempts))
-            shortfall = max(floor - got for got, floor in attempt.missed.values())
-            if nearest is None or shortfall < nearest[0]:
-                nearest = (shortfall, attempt, encoded)
-    return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=nearest[1:] if nearest else None)
+            if nearest is None or _shortfall(attempt) < _shortfall(nearest[0]):
+                nearest = attempt, encoded
+    return Choice(winner=None, encoded=None, attempts=tuple(attempts), nearest=nearest)
+
+
+def nearer(earlier: Choice, later: Choice) -> Choice:
+    """The later choice, which goes on from the earlier one; where both failed, with the nearest attempt of both."""
+    if later.winner is not None or earlier.nearest is None:
+        return later
+    if later.nearest is None or _shortfall(earlier.nearest[0]) <= _shortfall(later.nearest[0]):
+        return replace(later, nearest=earlier.nearest)
+    return later
+
+
+def _shortfall(attempt: Attempt) -> float:
+    """By how much it misses the floor that it misses most."""
+    return max(floor - got for got, floor in attempt.missed.values())
 
 
 def accept_nearest(choice: Choice) -> Choice:

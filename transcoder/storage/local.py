@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from transcoder.errors import InputError, OutputMismatch, StorageError
+from transcoder.errors import InputError, OutputMismatch, SandboxError, StorageError
 from transcoder.storage.base import Admitted
 
 _PREFIX = ".transcoder-"
@@ -40,20 +40,60 @@ def admit(path: Path, tick: Tick | None = None) -> Admitted:
 
     :raises InputError: where it is missing, not a file, empty or not readable.
     """
+    with _input_errors(path):
+        return Admitted(path, _size_of(path), sha256_of(path, tick))
+
+
+def confirm_readable(path: Path) -> None:
+    """Like ``admit``, without the hash.
+
+    :raises InputError: where it is missing, not a file, empty or not readable.
+    """
+    with _input_errors(path):
+        _size_of(path)
+        path.open("rb").close()
+
+
+def _size_of(path: Path) -> int:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise InputError(f"this is {kind}", where=str(path), code="input-not-a-file")
+    if status.st_size == 0:
+        raise InputError("the file is empty", where=str(path), code="input-empty")
+    return status.st_size
+
+
+@contextmanager
+def _input_errors(path: Path) -> Iterator[None]:
     name = str(path)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise InputError(f"this is {kind}", where=name, code="input-not-a-file")
-        if status.st_size == 0:
-            raise InputError("the file is empty", where=name, code="input-empty")
-        return Admitted(path, status.st_size, sha256_of(path, tick))
+        yield
     except FileNotFoundError:
         raise InputError("there is no such file", where=name, code="input-missing") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot be read: {reason}", where=name, code="input-unreadable") from None
+
+
+def confirm_own(path: Path, folder: Path) -> Path:
+    """A file that a confined process left in its folder, where it is what it seems: no link to something else.
+
+    :raises SandboxError: where it is not.
+    """
+    try:
+        status = path.lstat()
+        inside = path.resolve(strict=True).is_relative_to(folder.resolve())
+    except OSError:
+        inside, status = False, None
+    if not inside or status is None or not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise SandboxError(
+            "the child process made a file that is not its own; nothing was delivered",
+            where=path.name,
+            hint="the file it worked on may be hostile: do not open it elsewhere without care",
+            code="sandbox-protocol",
+        )
+    return path
 
 
 def confirm_unchanged(source: Admitted, tick: Tick | None = None) -> None:

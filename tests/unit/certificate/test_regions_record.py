@@ -12,8 +12,8 @@ import pytest
 from tests.helpers import factories
 from tests.helpers import regions as made
 from transcoder import app
+from transcoder.certificate import form
 from transcoder.certificate import regions as record
-from transcoder.certificate import statement as statements
 from transcoder.errors import CertificateError
 from transcoder.metrics.checks import Checked, TaskCheck
 from transcoder.metrics.tasks import TaskOutcome, TaskResult
@@ -82,15 +82,15 @@ def certificate(regions: dict[str, Any], cap: int = 1_000_000) -> dict[str, Any]
 
 def test_the_record_follows_the_published_schema() -> None:
     built = certificate(described(several()))
-    assert statements.parse(statements.canonical(built)) == built
+    assert form.parse(form.canonical(built)) == built
     empty = certificate(record.describe(RegionSet(), None, Checked(), BASE, 1_000_000))
-    statements.parse(statements.canonical(empty))
+    form.parse(form.canonical(empty))
     assert record.recorded(empty["predicate"]) == ()
 
 
 def test_every_region_comes_back_from_the_record() -> None:
     found = several(40, note="Ausgang Süd 出口 🚪")
-    predicate = json.loads(statements.canonical(certificate(described(found))))["predicate"]
+    predicate = json.loads(form.canonical(certificate(described(found))))["predicate"]
     assert record.recorded(predicate) == found
     assert Fraction(predicate["regions"]["packed"]["time_base"]) == BASE
 
@@ -121,10 +121,10 @@ def test_the_record_stays_within_its_share(cap: int, count: int) -> None:
     found = packing.fit(RegionSet(regions=several(count)), max_bytes=int(cap * 0.15), size=(640, 360)).regions
     regions = described(found, cap)
     assert len(regions["packed"]["data"]) <= 0.15 * cap
-    tracks = len(statements.canonical({"tracks": regions["tracks"]}))
+    tracks = len(form.canonical({"tracks": regions["tracks"]}))
     assert tracks <= max(0.1 * cap, 4 * 800) * 1.1
     assert len(regions["tracks"]) <= record.MAX_LISTED
-    assert len(statements.canonical(certificate(regions, cap))) < cap
+    assert len(form.canonical(certificate(regions, cap))) < cap
 
 
 def test_long_readings_in_any_script_still_fit_the_smallest_cap() -> None:
@@ -133,16 +133,16 @@ def test_long_readings_in_any_script_still_fit_the_smallest_cap() -> None:
     regions = described(found, 32_768, long)
     assert all(len(track["note"]) <= 120 for track in regions["tracks"])
     assert all(len((track["task"] or {}).get("before", "")) <= 80 for track in regions["tracks"])
-    assert len(statements.canonical(certificate(regions, 32_768))) < 32_768
+    assert len(form.canonical(certificate(regions, 32_768))) < 32_768
 
 
 def test_a_certificate_without_packed_regions_is_older_and_valid() -> None:
     older = certificate({"detectors": []})
-    predicate = statements.parse(statements.canonical(older))["predicate"]
+    predicate = form.parse(form.canonical(older))["predicate"]
     assert record.recorded(predicate) == ()
     newer = described(several())
     del newer["packed"]
-    assert record.recorded(statements.parse(statements.canonical(certificate(newer)))["predicate"]) == ()
+    assert record.recorded(form.parse(form.canonical(certificate(newer)))["predicate"]) == ()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_certificate_without_packed_regions_is_older_and_valid() -> None:
 )
 def test_a_record_of_another_shape_breaks_the_schema(key: str, value: object) -> None:
     with pytest.raises(CertificateError) as caught:
-        statements.parse(statements.canonical(certificate({**described(several()), key: value})))
+        form.parse(form.canonical(certificate({**described(several()), key: value})))
     assert caught.value.code == "statement-invalid"
 
 

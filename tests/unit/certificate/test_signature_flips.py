@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers import factories
-from transcoder.certificate import cms, statement, verify
+from transcoder.certificate import cms, form, statement, verify
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.errors import CertificateError
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 
 @pytest.fixture(scope="module")
 def content() -> bytes:
-    return statement.canonical(factories.statement())
+    return form.canonical(factories.statement())
 
 
 @pytest.fixture(scope="module")

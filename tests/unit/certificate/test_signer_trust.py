@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from tests.helpers import authorities, factories
-from transcoder.certificate import cms, statement, verify
+from transcoder.certificate import cms, form, verify
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.errors import CertificateError
@@ -18,7 +18,7 @@ from transcoder.errors import CertificateError
 
 @pytest.fixture(scope="module")
 def content() -> bytes:
-    return statement.canonical(factories.statement())
+    return form.canonical(factories.statement())
 
 
 def test_sign_and_verify_detached(content: bytes, pair: KeyPair) -> None:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from tests.helpers import factories
-from transcoder.certificate import statement
+from transcoder.certificate import form
 from transcoder.errors import CertificateError, UsageError
 from transcoder.metrics.packing import unpack
 from transcoder.model import CaseFields, Fate, ItemFate, RungName, Verdict
@@ -21,14 +21,14 @@ from transcoder.model import CaseFields, Fate, ItemFate, RungName, Verdict
 def test_canonical_bytes_do_not_depend_on_key_order_or_time_of_day() -> None:
     first = factories.statement()
     again = json.loads(json.dumps(first, sort_keys=True), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-    assert statement.canonical(first) == statement.canonical(again)
-    assert statement.canonical(first) == statement.canonical(factories.statement())
+    assert form.canonical(first) == form.canonical(again)
+    assert form.canonical(first) == form.canonical(factories.statement())
 
 
 def test_what_is_built_follows_the_published_schema() -> None:
     built = factories.statement()
-    jsonschema.Draft202012Validator.check_schema(statement.schema())
-    assert statement.parse(statement.canonical(built)) == built
+    jsonschema.Draft202012Validator.check_schema(form.schema())
+    assert form.parse(form.canonical(built)) == built
 
 
 def test_a_still_and_a_refusal_follow_the_schema_too() -> None:
@@ -40,7 +40,7 @@ def test_a_still_and_a_refusal_follow_the_schema_too() -> None:
         refusal={"code": "cap-unreachable", "message": "no", "best_achieved": None, "smallest_cap": None},
     )
     for built in (still, refused):
-        statement.parse(statement.canonical(built))
+        form.parse(form.canonical(built))
     assert refused["subject"] == [{"name": "camera 1.mp4", "digest": {"sha256": factories.SHA}}]
 
 
@@ -70,9 +70,9 @@ def test_series_carry_every_frame() -> None:
     ],
 )
 def test_anything_but_the_canonical_form_is_refused(change: Callable[[bytes], bytes]) -> None:
-    content = change(statement.canonical(factories.statement()))
+    content = change(form.canonical(factories.statement()))
     with pytest.raises(CertificateError) as caught:
-        statement.parse(content)
+        form.parse(content)
     assert caught.value.code == "statement-invalid"
 
 
@@ -106,7 +106,7 @@ def test_schema_breaks_name_the_place(path: str, value: object, named: str) -> N
     document = factories.statement()
     _set(path, value)(document)
     with pytest.raises(CertificateError) as caught:
-        statement.parse(statement.canonical(document))
+        form.parse(form.canonical(document))
     assert caught.value.code == "statement-invalid"
     assert caught.value.where == named
 
@@ -116,13 +116,13 @@ def test_a_missing_part_is_refused() -> None:
     for key in list(document["predicate"]):
         smaller = {**document, "predicate": {k: v for k, v in document["predicate"].items() if k != key}}
         with pytest.raises(CertificateError):
-            statement.parse(statement.canonical(smaller))
+            form.parse(form.canonical(smaller))
 
 
 def test_another_predicate_type_has_its_own_code() -> None:
     document = factories.statement() | {"predicateType": "https://slsa.dev/provenance/v1"}
     with pytest.raises(CertificateError) as caught:
-        statement.parse(statement.canonical(document))
+        form.parse(form.canonical(document))
     assert caught.value.code == "statement-unknown"
 
 
@@ -151,9 +151,9 @@ def test_the_notice_names_the_master_by_hash() -> None:
 
 def test_a_hostile_wealth_of_tags_stays_small() -> None:
     source = factories.video_source(metadata={f"key {n}": "x" * 10_000 for n in range(500)})
-    assert len(statement.canonical(factories.statement(source=source))) < 40_000
+    assert len(form.canonical(factories.statement(source=source))) < 40_000
 
 
 def test_a_file_name_that_is_not_utf8_can_be_certified() -> None:
     source = factories.video_source(path=Path("/evidence") / b"caf\xe9.avi".decode("utf-8", "surrogateescape"))
-    statement.parse(statement.canonical(factories.statement(source=source)))
+    form.parse(form.canonical(factories.statement(source=source)))

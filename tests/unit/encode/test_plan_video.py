@@ -176,13 +176,39 @@ def test_the_nearest_allowed_pixel_format(own: str, allowed: tuple[str, ...], ex
 def test_nothing_is_lost_in_silence() -> None:
     source = factories.video_source(
         factories.video_track(rotation_deg=90, interlaced=True, timing="assumed"),
-        others=(OtherTrack(index=2, kind="data", codec=None), OtherTrack(index=3, kind="subtitle", codec="mov_text")),
-        metadata={"location": "+51.5-000.1/"},
     )
     fates = {item.item: item for item in plan(source).rungs[-1].fates}
-    assert fates["stream 2 (data, unknown)"].fate is Fate.LOST
-    assert fates["stream 3 (subtitle, mov_text)"].fate is Fate.LOST
-    assert any("location" in item for item in fates)
     assert any("rotation 90" in item for item in fates)
     assert "interlacing" in fates
     assert "assumed" in fates["timestamps"].note
+
+
+def test_interlaced_video_is_encoded_by_what_can_code_fields_only() -> None:
+    source = factories.video_source(factories.video_track(interlaced=True, field_order="bottom field first"))
+    found = plan(source, video=factories.video_rules(codecs=("av1", "h264", "hevc")))
+    lossy = [rung for rung in found.rungs if rung.name in (RungName.RE_ENCODE, RungName.SPLIT)]
+    assert {rung.encoder for rung in lossy} == {"h264"}
+    assert {rung.name for rung in lossy} == {RungName.RE_ENCODE, RungName.SPLIT}
+    assert lossy[0].settings["fields"] == "bottom field first"
+    told = [why for name, why in found.skipped if name is RungName.RE_ENCODE]
+    assert [why.split(":")[0] for why in told] == ["not av1", "not hevc"]
+
+
+def test_a_stream_that_was_asked_for_does_not_go_with_the_whole_file() -> None:
+    other = OtherTrack(index=2, kind="video", codec="h264", size=(640, 480), packets=9)
+    found = plan(factories.video_source(others=(other,), stream=0))
+    assert "stream 0" in reason(found, RungName.UNCHANGED)
+    assert names(plan(factories.video_source(others=(other,))))[0] == "unchanged"
+
+
+def test_fewer_bits_are_declared_with_what_they_mean() -> None:
+    source = factories.video_source(factories.video_track(pixel_format="yuv420p10le", color_trc=16, color_primaries=9))
+    fates = {item.item: item for item in plan(source).rungs[-1].fates}
+    assert fates["10 bits a sample"].fate is Fate.CONVERTED
+    assert "4 of the source's" in fates["10 bits a sample"].note
+    high_range = next(item for item in fates.values() if "high dynamic range" in item.item)
+    assert high_range.fate is Fate.CONVERTED
+    assert "nothing is tone-mapped" in high_range.note
+    kept = plan(source, video=factories.video_rules(pixel_formats=("yuv420p", "yuv420p10le"))).rungs[-1].fates
+    assert {item.fate for item in kept if "high dynamic range" in item.item} == {Fate.KEPT}
+    assert not [item for item in kept if "bits a sample" in item.item]

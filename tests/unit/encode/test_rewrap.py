@@ -15,6 +15,7 @@ from transcoder.encode.rewrap import Rewrap
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
 from transcoder.metrics.measure import measure_video
+from transcoder.metrics.pairing import Output
 from transcoder.model import Encoded, EncodeSpec, Rung, RungName
 
 
@@ -56,7 +57,8 @@ def test_every_sample_time_and_property_is_kept(name: str, container: str, tmp_p
     assert after.video is not None
     assert encoded.lossless_proof
     assert encoded.bytes == encoded.path.stat().st_size
-    measured = measure_video(path, before.video, encoded.path, encoded.timing_offset_s, lambda *_: None).fidelity
+    output = Output(encoded.path, encoded.timing_offset_s)
+    measured = measure_video(path, before.video, [output], lambda *_: None).fidelity
     assert measured.score("frame").minimum == 1.0
     assert measured.frames == sum(1 for _ in read_frames(path, before.video))
     assert (after.video.codec, after.video.rotation_deg, after.video.sample_aspect or 1, after.video.color_range) == (

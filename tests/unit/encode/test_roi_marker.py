@@ -17,6 +17,7 @@ from transcoder.encode.base import EncodeJob
 from transcoder.encode.ladder import ENCODERS, plan_ladder
 from transcoder.media.probe import probe
 from transcoder.metrics.measure import measure_video
+from transcoder.metrics.pairing import Output
 from transcoder.model import Box, EncodeSpec, Region, RegionKind, RegionSet, RungName
 
 SIZE = (192, 128)
@@ -52,7 +53,7 @@ def halves(path: Path, workdir: Path, codec: str, offset: float) -> tuple[float,
     weights = roi.as_settings({RegionKind.FACE: offset}, [RegionKind.FACE])
     rung = replace(rung, settings={**rung.settings, **weights})
     encoded = ENCODERS[codec](job).encode(EncodeSpec(rung=rung, knob_value=60_000.0))
-    result = measure_video(path, source.video, encoded.path, encoded.timing_offset_s, lambda *_: None, sides)
+    result = measure_video(path, source.video, [Output(encoded.path, encoded.timing_offset_s)], lambda *_: None, sides)
     scores = {score.id: score.mean for score in result.fidelity.regions}
     return scores["left"], scores["right"], encoded.bytes
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.helpers import factories
-from transcoder.encode.ladder import CHROMA_KINDS, _lossy_rungs
+from transcoder.encode.still_rungs import CHROMA_KINDS, lossy_rungs
 from transcoder.model import RegionKind, Rung
 
 
 def rungs(name: str, kinds: tuple[RegionKind, ...] | None, **still: Any) -> list[Rung]:
-    return list(_lossy_rungs(factories.still_source(factories.still_info(**still)), name, kinds))
+    return list(lossy_rungs(factories.still_source(factories.still_info(**still)), name, kinds))
 
 
 def lows(found: list[Rung]) -> list[tuple[object, float]]:

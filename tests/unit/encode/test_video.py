@@ -17,6 +17,7 @@ from transcoder.errors import Cancelled
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
 from transcoder.metrics.measure import measure_video
+from transcoder.metrics.pairing import Output
 from transcoder.model import Encoded, EncodeSpec, RungName, SourceInfo, VideoTrack
 from transcoder.profile import Profile
 
@@ -115,7 +116,8 @@ def test_full_range_motion_jpeg_keeps_its_levels(pixel_format: str, tmp_path: Pa
     path = clips.write_clip(tmp_path / "a.avi", codec="mjpeg", pixel_format=pixel_format, bit_rate=4_000_000)
     encoded = re_encode(path, tmp_path / "work")
     assert track(encoded.path).color_range == 2
-    fidelity = measure_video(path, track(path), encoded.path, encoded.timing_offset_s, lambda *_: None).fidelity
+    output = Output(encoded.path, encoded.timing_offset_s)
+    fidelity = measure_video(path, track(path), [output], lambda *_: None).fidelity
     assert fidelity.score("frame").mean > 0.97
     assert fidelity.score("frame", metric="psnr").mean > 36  # a wrong range would cost it 15 dB
 
@@ -162,7 +164,8 @@ def test_odd_sides_grow_by_one_pixel_and_that_is_declared(pixel_format: str, tmp
     after = track(encoded.path)
     assert (after.width, after.height, after.frames) == (162, 122, 12)
     assert any("161x121" in item.item and "162x122" in item.note for item in encoded.fates)
-    measured = measure_video(path, track(path), encoded.path, encoded.timing_offset_s, lambda *_: None).fidelity
+    output = Output(encoded.path, encoded.timing_offset_s)
+    measured = measure_video(path, track(path), [output], lambda *_: None).fidelity
     assert measured.score("frame").mean > 0.95
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.helpers import clips, pictures
-from transcoder.errors import InputError
+from transcoder.errors import InputError, UsageError
+from transcoder.media import probe as probe_module
 from transcoder.media.probe import probe
 from transcoder.model import SourceInfo, VideoTrack
 
@@ -183,3 +185,63 @@ def test_a_file_cut_short_is_what_there_is(tmp_path: Path) -> None:
     video = track_of(tmp_path / "cut.mkv")
     assert 5 < video.frames < 40
     assert video.duration_s <= Fraction(40, 25)
+
+
+def test_a_video_of_more_frames_than_any_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4")
+    monkeypatch.setattr(probe_module, "MAX_FRAMES", 3)
+    with pytest.raises(InputError) as caught:
+        probed(path)
+    assert caught.value.code == "too-many-frames"
+
+
+def test_a_video_that_would_last_for_ever_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clips.write_clip(tmp_path / "a.mp4")
+    monkeypatch.setattr(probe_module, "MAX_DURATION_S", Fraction(1, 10))
+    with pytest.raises(InputError) as caught:
+        probed(path)
+    assert caught.value.code == "too-long"
+
+
+def two_cameras(path: Path, *, sizes: Sequence[tuple[int, int]]) -> Path:
+    """Two video streams in one file, copied from two clips."""
+    made = [clips.write_clip(path.with_name(f"{number}.mp4"), size=size) for number, size in enumerate(sizes)]
+    with av.open(str(path), "w") as output:
+        inputs = [av.open(str(item)) for item in made]
+        streams = [output.add_stream_from_template(item.streams.video[0]) for item in inputs]
+        for stream, item in zip(streams, inputs, strict=True):
+            for packet in item.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    output.mux(packet)
+            item.close()
+    return path
+
+
+def test_the_largest_of_several_video_streams_is_taken_and_any_can_be_asked_for(tmp_path: Path) -> None:
+    path = two_cameras(tmp_path / "a.mkv", sizes=[(96, 80), (160, 120)])
+    source = probe(path, sha256="")
+    assert source.video is not None
+    assert (source.video.index, source.stream) == (1, None)
+    assert "largest of 2" in source.video.chosen
+    assert [(track.index, track.footage, track.size) for track in source.others] == [(0, True, (96, 80))]
+    asked = probe(path, sha256="", stream=0)
+    assert asked.video is not None
+    assert (asked.video.index, asked.video.width, asked.video.chosen, asked.stream) == (0, 96, "asked for", 0)
+    with pytest.raises(UsageError, match="stream 2 is not video") as failure:
+        probe(path, sha256="", stream=2)
+    assert "0, 1" in (failure.value.hint or "")
+
+
+def test_among_equals_the_first_is_taken(tmp_path: Path) -> None:
+    source = probe(two_cameras(tmp_path / "a.mkv", sizes=[(96, 80), (96, 80)]), sha256="")
+    assert source.video is not None
+    assert source.video.index == 0
+
+
+def test_a_clock_is_not_taken_for_a_frame_rate(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mkv", pts=[0, 400, 900, 1300, 1900, 2200, 2700, 3000], rate=1000,
+                            time_base=Fraction(1, 1000))  # fmt: skip
+    rate = track_of(path).average_rate
+    assert rate is not None
+    assert rate < 10

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from tests.helpers import exif, pictures
 from transcoder.errors import InputError
-from transcoder.media import stills
+from transcoder.media import anatomy, stills
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
@@ -86,9 +86,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     assert caught.value.code == "too-many-pixels"
 
 
-def test_a_damaged_picture_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_picture_of_which_nothing_decodes_is_an_error_of_ours(tmp_path: Path) -> None:
     data = save(tmp_path / "a.png", pictures.rgb(64, 64)).read_bytes()
-    for name, content in (("half.png", data[: len(data) // 2]), ("text.png", b"hello")):
+    for name, content in (("head.png", data[:60]), ("text.png", b"hello")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError) as caught:
             stills.load(tmp_path / name)
@@ -113,6 +113,11 @@ def test_no_metadata_is_empty(tmp_path: Path) -> None:
     assert stills.read_metadata(save(tmp_path / "a.bmp", pictures.rgb(8, 8))) == (b"", b"", b"")
 
 
+def behind(path: Path) -> list[bytes]:
+    """Payloads of what lies behind the picture."""
+    return [block.payload for block in anatomy.blocks(path, "jpeg") if block.item.kind in ("trailing", "picture")]
+
+
 def _jpeg(**options: Any) -> bytes:
     out = io.BytesIO()
     pictures.rgb(64, 48).save(out, "JPEG", quality=92, **options)
@@ -123,27 +128,27 @@ def _jpeg(**options: Any) -> bytes:
 @pytest.mark.parametrize("restart", [0, 1])
 def test_bytes_behind_the_picture_are_counted(progressive: bool, restart: int, tmp_path: Path) -> None:
     data = _jpeg(progressive=progressive, restart_marker_rows=restart)
-    for tail, count in ((b"", 0), (b"\0" * 50, 0), (b"motion photo", 12), (_jpeg(), len(_jpeg()))):
+    for tail, found in ((b"", []), (b"\0" * 50, []), (b"motion photo", [b"motion photo"]), (_jpeg(), [_jpeg()])):
         (tmp_path / "a.jpg").write_bytes(data + tail)
-        assert stills.trailing_bytes(tmp_path / "a.jpg") == count
+        assert behind(tmp_path / "a.jpg") == found
 
 
 def test_an_embedded_thumbnail_is_not_the_end(tmp_path: Path) -> None:
     thumbnail = _jpeg()[:3000] + b"\xff\xd9"
     (tmp_path / "a.jpg").write_bytes(_jpeg(exif=b"Exif\0\0" + thumbnail) + b"tail")
-    assert stills.trailing_bytes(tmp_path / "a.jpg") == 4
+    assert behind(tmp_path / "a.jpg") == [b"tail"]
 
 
 def test_fill_bytes_before_a_marker_are_legal(tmp_path: Path) -> None:
     data = _jpeg()
     (tmp_path / "a.jpg").write_bytes(data[:2] + b"\xff\xff\xff" + data[2:] + b"motion photo")
-    assert stills.trailing_bytes(tmp_path / "a.jpg") == 12
+    assert behind(tmp_path / "a.jpg") == [b"motion photo"]
 
 
 @pytest.mark.parametrize("cut", range(0, 700, 23))
 def test_a_cut_or_garbled_jpeg_never_hangs(cut: int, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(_jpeg()[:cut] + b"\xff\xc0\0\0" * 20)
-    assert stills.trailing_bytes(tmp_path / "a.jpg") >= 0
+    assert len(anatomy.blocks(tmp_path / "a.jpg", "jpeg")) >= 0
 
 
 def rgb_of(image: Image.Image) -> tuple[Image.Image, str]:

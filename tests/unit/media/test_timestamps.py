@@ -67,3 +67,27 @@ def test_audio_priming_before_zero_does_not_shift_the_picture() -> None:
 def test_a_picture_before_zero_starts_at_zero_or_later() -> None:
     shift = offset("-0.5")
     assert Fraction("-0.5") - shift >= 0
+
+
+def test_frames_without_a_time_lead_up_to_the_first_that_has_one() -> None:
+    clock = Timestamps("container", 40)
+    assert clock.waits(None)
+    clock.date_back(3, 100)
+    assert [clock.next(stamp) for stamp in (None, None, None, 100, 140)] == [-20, 20, 60, 100, 140]
+    assert (clock.filled, clock.repaired) == (3, 0)
+    assert not clock.waits(None)
+
+
+def test_nothing_is_missing_where_everything_is_assumed() -> None:
+    clock = Timestamps("assumed", 40)
+    assert not clock.waits(None)
+    assert [clock.next(None) for _ in range(3)] == [0, 40, 80]
+    assert clock.filled == 0
+
+
+def test_avi_counts_what_it_stores_and_not_what_was_guessed_from_it() -> None:
+    clock = Timestamps("decode-order", 1)
+    for pts, dts in ((1, 0), (4, 1), (2, 2), (3, 3), (7, 4)):  # as FFmpeg guesses them, where frames are reordered
+        clock.saw_packet(pts, dts)
+    assert [clock.next(stamp) for stamp in (9, 9, 9, 9, 9)] == [1, 2, 3, 4, 5]
+    assert clock.repaired == 0

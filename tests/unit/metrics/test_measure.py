@@ -13,6 +13,7 @@ from tests.helpers import clips, pictures
 from transcoder.errors import OutputMismatch
 from transcoder.media.probe import probe
 from transcoder.metrics.measure import Measurement, measure_still, measure_video
+from transcoder.metrics.pairing import Output
 
 MS = Fraction(1, 1000)
 
@@ -20,7 +21,7 @@ MS = Fraction(1, 1000)
 def measure(source: Path, output: Path, offset: Fraction = Fraction(0)) -> Measurement:
     track = probe(source, sha256="").video
     assert track is not None
-    return measure_video(source, track, output, offset, lambda *_: None)
+    return measure_video(source, track, [Output(output, offset)], lambda *_: None)
 
 
 def lossless(path: Path, pts: list[int]) -> Path:

@@ -18,7 +18,7 @@ from transcoder.metrics.tasks import TaskOutcome, TaskResult
 from transcoder.model import Box, Region, RegionKind, RegionScore, RegionSet
 from transcoder.report import contact_sheet, html
 from transcoder.report.pictures import Presentation
-from transcoder.report.tracks import THUMB_PX, Card, cards, overview
+from transcoder.report.tracks import THUMB_PX, Card, cards, overview, thumbs
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 NAMES = {"certificate": "a.certificate.json", "signature": "a.certificate.json.p7s", "report": "a.report.html"}
@@ -62,7 +62,8 @@ def statement_of(*regions: Region, outcome: TaskOutcome | None = None, read: str
 
 
 def made_cards(statement: dict[str, Any], *views: View, max_bytes: int = 1_000_000) -> list[Card]:
-    return cards(statement["predicate"], views, Presentation(), max_bytes=max_bytes)
+    predicate = statement["predicate"]
+    return cards(predicate, thumbs(predicate, views, Presentation(), max_bytes=max_bytes))
 
 
 def page_of(statement: dict[str, Any], *views: View, max_bytes: int = 1_000_000) -> str:
@@ -159,7 +160,9 @@ def test_a_turned_camera_turns_its_pictures() -> None:
     view = view_of(region, (120, 60), Box(10, 10, 90, 30))
     shapes = []
     for degrees in (0, 90):
-        (card,) = cards(statement["predicate"], [view], Presentation(rotation_deg=degrees), max_bytes=10**6)
+        shown = Presentation(rotation_deg=degrees)
+        predicate = statement["predicate"]
+        (card,) = cards(predicate, thumbs(predicate, [view], shown, max_bytes=10**6))
         assert card.pair is not None
         shapes.append((card.pair.width, card.pair.height))
     assert shapes[0] == shapes[1][::-1]

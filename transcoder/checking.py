@@ -1,0 +1,118 @@
+"""Checking a delivery: verifying it, measuring it again, and rendering its report once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transcoder.certificate import verify as verification
+from transcoder.certificate.verify import Outcome, Step, Verification
+from transcoder.errors import CertificateError
+from transcoder.looking import in_child, no_tick
+from transcoder.model import (
+    Progress,
+    ProgressCallback,
+    ignore_progress,
+)
+from transcoder.settings import Settings
+from transcoder.storage import local
+from transcoder.wiring import anchors
+
+
+def verify(
+    path: Path | str,
+    *,
+    source: Path | str | None = None,
+    ca: Path | str | None = None,
+    progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
+) -> list[Verification]:
+    """Verify every certificate that a path stands for.
+
+    :param path: a delivery's folder, one of its files, or a certificate.
+    :param source: the master, to measure again.
+    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :raises InputError: where no certificate belongs to the path.
+    :raises CertificateError: where ``ca`` cannot be read.
+    """
+
+    from transcoder import tasks
+
+    settings = settings or Settings.from_environment()
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(path), phase=phase, done=done, total=total))
+
+    def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
+        arguments = {"parsed": parsed, "source": master, "folder": folder}
+        steps = in_child(tasks.REMEASURE, arguments, settings, master, _files_of(parsed, folder), tick)
+        return list(steps)
+
+    trusted = anchors(Path(ca) if ca is not None else None, settings)
+    return [
+        verification.verify(
+            certificate,
+            anchors=trusted,
+            source=Path(source) if source is not None else None,
+            measure=measure,
+        )
+        for certificate in verification.find_certificates(Path(path))
+    ]
+
+
+def render_report(
+    path: Path | str,
+    *,
+    out: Path | str,
+    source: Path | str | None = None,
+    ca: Path | str | None = None,
+    settings: Settings | None = None,
+) -> Path:
+    """Render the report of a delivery again, after verifying its certificate.
+
+    :param source: the master; with it the report shows the worst moment before and after.
+    :raises CertificateError: where the certificate does not verify, or ``source`` is not its master.
+    :raises StorageError: where ``out`` exists or cannot be written.
+    """
+    from transcoder import tasks
+    from transcoder.report import html
+
+    settings = settings or Settings.from_environment()
+    result = verify(path, ca=ca, settings=settings)[0]
+    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
+    if failed is not None or result.statement is None or result.signature is None:
+        raise CertificateError(
+            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
+            where=result.certificate.name,
+        )
+    shown = html.Illustrations()
+    if source is not None:
+        verification.confirm_master(result.statement, Path(source))
+        folder = result.certificate.parent
+        arguments = {"parsed": result.statement, "source": Path(source), "folder": folder}
+        files = _files_of(result.statement, folder)
+        shown = in_child(tasks.ILLUSTRATE, arguments, settings, Path(source), files, no_tick)
+    kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
+    target = Path(out)
+    page = html.page(
+        result.statement,
+        html.SignedBy(result.signature.subject, result.signature.self_issued),
+        names={
+            kind: result.certificate.name,
+            "signature": f"{result.certificate.name}.p7s",
+            "report": target.name,
+        },
+        shown=shown,
+        max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
+    )
+    store = local.LocalStore(target.absolute().parent)
+    with store.workspace() as work:
+        (work / "report").write_text(page, encoding="utf-8")
+        return store.publish({target.name: work / "report"})[target.name]
+
+
+def _files_of(parsed: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The files of a delivery; none that lie elsewhere."""
+    names = [item["name"] for item in parsed["predicate"]["files"]]
+    return [folder / name for name in names if Path(name).name == name]

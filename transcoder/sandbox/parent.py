@@ -1,0 +1,301 @@
+"""The parent's side: start a child, give it one job, listen, watch the clock, and say in one error how it ended.
+
+The child is a new process of the same Python, never a fork of this one: libraries have threads. Whatever ends the job
+here (an answer, an exception in the caller's callback, Ctrl-C, a limit) kills the child and all of its process group
+at once. There is nothing for it to clean up: everything it wrote is in the work folder, and that is the caller's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from transcoder.errors import SandboxError, TranscodeError
+from transcoder.sandbox import endings, kernels, wire
+from transcoder.sandbox.child import KERNELS, Context, Job, function_of
+from transcoder.sandbox.confine import Layers
+from transcoder.sandbox.limits import Limits, Mode, Policy
+
+R = TypeVar("R")
+Tick = Callable[[str, int, int | None], None]
+Note = Callable[[str, Any], None]
+_POLL_S = 0.25
+_BLOCK_BYTES = 1 << 20
+_STDERR_BYTES = 4096
+_POLLS_FOR_DEATH = 150
+_PASSED_ON = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONHASHSEED",
+              "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "SOURCE_DATE_EPOCH", "OMP_NUM_THREADS")  # fmt: skip
+"""Of the environment; it may hold secrets, and a child that was taken over reads its own."""
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from transcoder.sandbox.child import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[R]):
+    """Something a child can do."""
+
+    function: str
+    """``module:name``; called as ``name(context, **arguments)``."""
+    result: Any
+    """The type of its answer, of which ``wire.decode`` builds it."""
+    modules: tuple[str, ...] = ()
+    """What it needs anyway, imported before the child confines itself; none that starts threads."""
+    measures: bool = False
+    """True where it runs compiled kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[R]):
+    """What a child said, and under which layers; None where there was no child."""
+
+    value: R
+    layers: Layers | None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the parent keeps an eye on while the child works."""
+
+    started_s: float = field(default_factory=time.monotonic)
+    heard_s: float = field(default_factory=time.monotonic)
+    last_tick: tuple[str, int, int | None] | None = None
+    layers: Layers | None = None
+    stderr: bytes = b""
+    told: endings.End | None = None
+
+
+class Worker:
+    """One child for one task, started early so that it imports while the caller does something else.
+
+    :param task: what it will be asked to do.
+    """
+
+    def __init__(self, task: Task[Any], policy: Policy) -> None:
+        self._task, self._policy = task, policy
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers = -1
+        self._used: resource.struct_rusage | None = None
+        self._own_peak_bytes = 0
+        if policy.mode is not Mode.OFF:
+            self._answers, theirs = os.pipe()
+            try:
+                self._process = _spawn(theirs, task.modules)
+                self._own_peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            finally:
+                os.close(theirs)
+
+    def run(
+        self, arguments: Mapping[str, Any], *, name: str, read: Sequence[Path], work: Path, tick: Tick,
+        note: Note = lambda *_: None, source_bytes: int = 0,
+    ) -> Answer[Any]:  # fmt: skip
+        """Do the task.
+
+        :param name: of the source, for errors.
+        :param read: the files it may read.
+        :param work: an empty folder of the caller's, which the child may write to.
+        :param tick: called with the child's progress; an exception raised in it ends the job.
+        :param note: called with what the child tells on the way; an exception raised in it ends the job.
+        :param source_bytes: what the limits are measured by.
+        :raises SandboxError: where the child ends without an answer, or gives one that is none.
+        :raises TranscodeError: what the task raised, as it raised it.
+        :raises OSError: what the file system refused.
+        """
+        if self._process is None:
+            return Answer(function_of(self._task.function)(Context(work, tick, note), **arguments), None)
+        limits = self._policy.limits(source_bytes)
+        compiled = self._kernels(work)
+        job = Job(
+            function=self._task.function,
+            arguments=dict(arguments),
+            read=tuple(path.absolute() for path in (*read, *compiled)),
+            work=work.absolute(),
+            limits=limits,
+            mode=self._policy.mode,
+            parent=os.getpid(),
+        )
+        seen = _Seen()
+        try:
+            self._send(job)
+            message = self._listen(self._process, limits, job.work, seen, tick, note)
+        except wire.WireError as error:
+            raise endings.protocol(str(error), name) from None
+        finally:
+            self.close()
+        if message is None:
+            assert self._used is not None
+            cpu_s, peak_bytes = self._used.ru_utime + self._used.ru_stime, self._used.ru_maxrss * 1024
+            if peak_bytes <= self._own_peak_bytes:
+                peak_bytes = 0  # until its program was loaded the child counted as this process, so nothing is known
+            last = endings.Last(self._process.returncode or 0, cpu_s, peak_bytes, seen.stderr)
+            raise endings.error(last, seen.told, limits, name)
+        try:
+            return Answer(_value(self._task.result, message, name), seen.layers)
+        except wire.WireError as error:
+            raise endings.protocol(str(error), name) from None
+
+    def _kernels(self, work: Path) -> Sequence[Path]:
+        """The folder of compiled kernels, with links to them in the work folder; nothing where there is none."""
+        if not self._task.measures or self._policy.kernels is None:
+            return ()
+        found = kernels.prepare(self._policy.kernels.absolute())
+        if found is None:
+            return ()
+        kernels.link(found, work / KERNELS)
+        return (found,)
+
+    def close(self) -> None:
+        """End the child, whatever it is doing, and everything it may have started."""
+        if self._process is None or self._answers < 0:
+            return
+        # Before it is waited for: a group that still has its dead leader can be nobody else's.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        _, status, self._used = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        os.close(self._answers)
+        self._answers = -1
+        for pipe in (self._process.stdin, self._process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _send(self, job: Job) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died already: how will be seen
+            self._process.stdin.write(wire.framed(pickle.dumps(job)))
+            self._process.stdin.flush()
+
+    def _listen(
+        self, process: subprocess.Popen[bytes], limits: Limits, work: Path, seen: _Seen, tick: Tick, note: Note
+    ) -> dict[str, Any] | None:
+        """The child's last message; None where it ended, or was ended, without one."""
+        assert process.stderr is not None
+        messages, errors = wire.Unframer(), process.stderr.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            selector.register(errors, selectors.EVENT_READ)
+            watch = endings.Watch(process.pid, limits, work)
+            while True:
+                ready = {key.fd for key, _ in selector.select(_POLL_S)}
+                if errors in ready:
+                    data = os.read(errors, _BLOCK_BYTES)
+                    seen.stderr = (seen.stderr + data)[-_STDERR_BYTES:]
+                    if not data:
+                        selector.unregister(errors)
+                if self._answers in ready:
+                    data = os.read(self._answers, _BLOCK_BYTES)
+                    seen.heard_s = time.monotonic()
+                    if not data:
+                        seen.told = None if _dead(process.pid) else endings.End.HUNG
+                        return None
+                    for message in messages.feed(data):
+                        if not _on_the_way(message, seen, tick, note):
+                            return message
+                elif seen.last_tick is not None:
+                    tick(*seen.last_tick)  # so that a caller who wants to stop is asked in a silent stretch as well
+                seen.told = watch.look(seen.started_s, seen.heard_s)
+                if seen.told is not None:
+                    return None
+
+
+@contextmanager
+def worker(task: Task[Any], policy: Policy) -> Iterator[Worker]:
+    """A worker that is gone afterwards, whatever happens."""
+    made = Worker(task, policy)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def run(
+    task: Task[R], arguments: Mapping[str, Any], *, policy: Policy, name: str, read: Sequence[Path], work: Path,
+    tick: Tick, source_bytes: int = 0,
+) -> Answer[R]:  # fmt: skip
+    """Do a task in a child of its own. See ``Worker.run``."""
+    with worker(task, policy) as made:
+        return made.run(arguments, name=name, read=read, work=work, tick=tick, source_bytes=source_bytes)
+
+
+def _spawn(answers: int, modules: Sequence[str]) -> subprocess.Popen[bytes]:
+    passed = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
+    # BLAS starts threads when it is imported, and those would stay outside Landlock; nothing here multiplies matrices.
+    passed |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    # -P: without it a file beside the source, or in the current folder, could pass for a module.
+    command = [sys.executable, "-P", "-c", _START, root, str(answers), *modules]
+    return subprocess.Popen(  # noqa: S603
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(answers,),
+        env=passed,
+        process_group=0,
+    )
+
+
+def _dead(pid: int) -> bool:
+    """Whether a child that closed its end has ended, which takes a moment; it is not taken from the table yet."""
+    for _ in range(_POLLS_FOR_DEATH):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _on_the_way(message: dict[str, Any], seen: _Seen, tick: Tick, note: Note) -> bool:
+    """Take a message that is not the last one."""
+    kind = message.get("kind")
+    if kind == "layers" and seen.layers is None:
+        seen.layers = wire.decode(Layers, message.get("value"))
+    elif kind == "tick":
+        phase = wire.decode(str, message.get("phase"))
+        done, total = wire.decode(int, message.get("done")), wire.decode(int | None, message.get("total"))
+        if not phase.isidentifier() or len(phase) > 40 or done < 0 or (total is not None and total < 0):
+            raise wire.WireError("a sign of progress that makes no sense")
+        seen.last_tick = (phase, done, total)
+        tick(phase, done, total)
+    elif kind == "note":
+        note(wire.decode(str, message.get("name")), message.get("value"))
+    else:
+        return False
+    return True
+
+
+def _value(kind: Any, message: dict[str, Any], name: str) -> Any:
+    match message.get("kind"):
+        case "result":
+            return wire.decode(kind, message.get("value"))
+        case "error":
+            raise wire.rebuild_error(message.get("value"))
+        case "memory":
+            raise endings.memory(name)
+        case "os-error":
+            number, text = wire.decode(int, message.get("number")), wire.decode(str, message.get("message"))
+            filename = wire.decode(str | None, message.get("filename"))
+            raise OSError(number, text, filename) if filename is not None else OSError(number, text)
+        case "fault":
+            fault, text = wire.decode(str, message.get("name")), wire.decode(str, message.get("message"))
+            raise TranscodeError(
+                f"internal fault ({fault}: {text})",
+                where=name,
+                hint="please report this with the file's name and this line; nothing was delivered",
+            )
+        case other:
+            raise wire.WireError(f"a message of the kind {other!r}")
+
+
+__all__ = ["Answer", "SandboxError", "Task", "Worker", "run", "worker"]
