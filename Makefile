@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_JOBS ?= 2
 export TRANSCODER_KEYS_DIR ?= $(CURDIR)/demo-out/keys
 
 .PHONY: setup demo test check format bench lock clean
@@ -28,8 +29,8 @@ demo: setup  ## the main job: the synthetic scene and real footage, delivered, v
 	$(BIN)/transcoder verify demo-out/delivery-real --source demo-out/real/bikes.mp4
 	@echo "Open the reports: demo-out/delivery*/*.report.html"
 
-test: setup
-	$(BIN)/python -m pytest
+test: setup  ## two at a time: most of them wait for a process to start
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .
