@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export TRANSCODER_KEYS_DIR ?= $(CURDIR)/demo-out/keys
 
-.PHONY: setup demo test check format bench lock clean
+FUZZ_SECONDS ?= 600
+
+.PHONY: setup demo test fuzz check format bench lock clean
 
 setup: $(STAMP)
 
@@ -31,6 +33,9 @@ demo: setup  ## the main job: the synthetic scene and real footage, delivered, v
 test: setup
 	$(BIN)/python -m pytest
 
+fuzz: setup  ## damaged documents and media with fresh seeds; what fails is kept in fuzz-findings/
+	$(BIN)/python -m tests.fuzz.longer --seconds $(FUZZ_SECONDS) --findings fuzz-findings
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +56,4 @@ lock: setup  ## pin every dependency with its hashes; names no package index
 	    --all-extras --group dev --group build pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) demo-out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) demo-out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks fuzz-findings

@@ -24,12 +24,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import strategies as st
 
 from tests.fuzz import mutations
 from tests.helpers import deliveries, factories, still_kinds
 from tests.helpers.regions import region
-from transcoder import joining
+from transcoder import app, checking
 from transcoder import profile as profiles
 from transcoder.certificate import cms, form
 from transcoder.certificate.keys import KeyPair
@@ -47,13 +48,13 @@ from transcoder.parts.volumes import expected_from_names, parse_name, volume_nam
 from transcoder.profile import Profile
 from transcoder.regions import drawn
 from transcoder.regions import packing as region_packing
-from transcoder.report import html
 from transcoder.sandbox import parent, wire
 from transcoder.sandbox.limits import Mode, Policy
-from transcoder.storage.local import LocalStore
+from transcoder.settings import Settings
 
 cli = importlib.import_module("transcoder.cli.main")  # the package's own name for it is the function
 
+_UNCONFINED = Settings(keys_dir=Path("unused"), sandbox=Policy(mode=Mode.OFF))
 BOUND_S = 20
 """A reader of a small file that needs this long has hung; a thousand times what any of them takes."""
 _MOST_GROWTH_BYTES = 700 << 20
@@ -130,6 +131,12 @@ class Bench:
     def parcel(self) -> deliveries.Parcel:
         """A delivery in one file."""
         return deliveries.make(self.folder / "parcel", self.pair)
+
+    @cached_property
+    def authority(self) -> Path:
+        """The authority that signed, as a receiver has it."""
+        pem = b"".join(item.public_bytes(Encoding.PEM) for item in self.pair.chain)
+        return self.file("authority.pem", pem)
 
     @cached_property
     def refusal(self) -> deliveries.Parcel:
@@ -228,19 +235,15 @@ def signed(bench: Bench, data: bytes) -> None:
     path = place / parcel.certificate.name
     with bounded():
         result = verify(path, anchors=bench.pair.chain, source=parcel.master, measure=None)
-    if result.ok and result.statement is not None and result.signature is not None:
-        statement, by = result.statement, html.SignedBy(result.signature.subject, result.signature.self_issued)
-        names = {"certificate": path.name, "signature": f"{path.name}.p7s", "report": "x.report.html"}
-        most = statement["predicate"]["profile"]["payload_cap_bytes"]
-        settled(lambda: html.page(statement, by, names=names, shown=html.Illustrations(), max_bytes=most))
+    if result.ok:
+        report = bench.folder / "again.html"
+        settled(lambda: checking.render_report(path, out=report, ca=bench.authority, settings=_UNCONFINED))
+        report.unlink(missing_ok=True)
+    out = bench.folder / "joined.png"
     for original in (False, True):
-        out = bench.folder / "joined.png"
-        settled(
-            lambda original=original: joining.join(  # type: ignore[misc]
-                path, out, original=original, anchors=bench.pair.chain, store=LocalStore(bench.folder),
-                policy=Policy(mode=Mode.OFF), tick=lambda *_: None,
-            )
-        )  # fmt: skip
+        settled(lambda original=original: app.join(  # type: ignore[misc]
+            path, out=out, original=original, ca=bench.authority, settings=_UNCONFINED
+        ))  # fmt: skip
         out.unlink(missing_ok=True)
 
 
@@ -297,8 +300,8 @@ def blocks(bench: Bench, data: bytes) -> None:
     with bounded():
         tiff.exif_block(data)
         tiff.summary(data)
-        for name in (b"tEXt", b"zTXt", b"iTXt"):
-            png.text_of(data, name)
+        for kind in (b"tEXt", b"zTXt", b"iTXt"):
+            png.text_of(data, kind)
 
 
 def wires(_bench: Bench, data: bytes) -> None:
@@ -432,6 +435,10 @@ def _bombs(draw: st.DrawFn) -> bytes:
     return base64.b64encode(packed[: draw(st.integers(0, len(packed)))] if draw(st.booleans()) else packed)
 
 
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
 def inputs(bench: Bench) -> Mapping[str, st.SearchStrategy[bytes]]:
     """What each target is fed, by its name."""
     shipped = [profiles.read_text(name)[0] for name in profiles.shipped_names()]
@@ -456,7 +463,7 @@ def inputs(bench: Bench) -> Mapping[str, st.SearchStrategy[bytes]]:
             mutations.changed_json(_messages(), write=_framed),
             mutations.damaged([wire.frame(message) for message in _messages()]),
         ),
-        "names": st.one_of(mutations.damaged(_NAMES), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))),
+        "names": st.one_of(mutations.damaged(_NAMES), st.text(max_size=60).map(_utf8)),
         "clock": st.one_of(mutations.damaged(_CLOCKS), st.text("0123456789.:٣１ \n-e", max_size=30).map(str.encode)),
     }  # fmt: skip
 
