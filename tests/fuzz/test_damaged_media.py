@@ -26,7 +26,7 @@ def files() -> list[Path]:
     return damaged.seeds(Path(__file__).parents[2] / "samples", CORPUS if CORPUS.is_dir() else None)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_damaged_media_are_inspected_or_refused(
     number: int, files: list[Path], place: damaged.Nursery, tmp_path: Path
 ) -> None:
@@ -44,7 +44,7 @@ def test_damaged_media_in_the_sandbox(files: list[Path], tmp_path: Path) -> None
 
 def test_damaged_media_are_delivered_refused_or_one_error(files: list[Path], tmp_path: Path) -> None:
     small = [path for path in files if path.stat().st_size <= _SMALL_BYTES] or files
-    for path, seed in damaged.picks(small, 4, _SEED):
+    for path, seed in damaged.picks(small, 6, _SEED):
         assert damaged.delivered(damaged.write(path, seed, tmp_path), tmp_path / f"out-{seed}"), (path, seed)
 
 

@@ -49,6 +49,14 @@ def test_a_case_file_of_any_content_is_one_short_error(text: str, tmp_path: Path
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize("line", [f"{'x' * 5000} = 1", f'name = "{"y" * 5000}"'])
+def test_an_error_repeats_no_long_key_or_value_of_a_profile(line: str) -> None:
+    text = read_text("cps-twif-1mb")[0].replace('name = "cps-twif-1mb"', line)
+    with pytest.raises(ProfileError) as caught:
+        Profile.from_toml(text, origin="own.toml")
+    assert len(str(caught.value)) < 500
+
+
 def test_an_error_repeats_no_long_argument() -> None:
     with pytest.raises(UsageError) as caught:
         parse_clock("9" * 100_000)

@@ -36,4 +36,4 @@ def test_every_packet_of_a_sound_file_comes_with_its_flush(samples: Path) -> Non
 def test_a_fault_of_the_one_who_reads_is_not_swallowed(samples: Path) -> None:
     with open_input(samples / "cctv_day.avi") as container, pytest.raises(IndexError):
         for _ in packets(container, container.streams[0]):
-            [][0]
+            raise IndexError("of the one who reads")
