@@ -6,7 +6,9 @@ STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
 export TRANSCODER_KEYS_DIR ?= $(CURDIR)/demo-out/keys
 
-.PHONY: setup demo test check format bench lock clean
+FUZZ_SECONDS ?= 600
+
+.PHONY: setup demo test fuzz check format bench lock clean
 
 setup: $(STAMP)
 
@@ -32,6 +34,9 @@ demo: setup  ## the main job: the synthetic scene and real footage, delivered, v
 test: setup  ## two at a time: most of them wait for a process to start
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal
 
+fuzz: setup  ## damaged documents and media with fresh seeds; what fails is kept in fuzz-findings/
+	$(BIN)/python -m tests.fuzz.longer --seconds $(FUZZ_SECONDS) --findings fuzz-findings
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,4 +57,4 @@ lock: setup  ## pin every dependency with its hashes; names no package index
 	    --all-extras --group dev --group build pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) demo-out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) demo-out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks fuzz-findings

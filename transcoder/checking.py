@@ -75,6 +75,8 @@ def render_report(
     :raises CertificateError: where the certificate does not verify, or ``source`` is not its master.
     :raises StorageError: where ``out`` exists or cannot be written.
     """
+    import jinja2
+
     from transcoder import tasks
     from transcoder.report import html
 
@@ -95,17 +97,20 @@ def render_report(
         shown = in_child(tasks.ILLUSTRATE, arguments, settings, Path(source), files, no_tick)
     kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
     target = Path(out)
-    page = html.page(
-        result.statement,
-        html.SignedBy(result.signature.subject, result.signature.self_issued),
-        names={
-            kind: result.certificate.name,
-            "signature": f"{result.certificate.name}.p7s",
-            "report": target.name,
-        },
-        shown=shown,
-        max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
-    )
+    try:
+        page = html.page(
+            result.statement,
+            html.SignedBy(result.signature.subject, result.signature.self_issued),
+            names={
+                kind: result.certificate.name,
+                "signature": f"{result.certificate.name}.p7s",
+                "report": target.name,
+            },
+            shown=shown,
+            max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
+        )
+    except (jinja2.TemplateError, *verification.SENSELESS) as error:
+        raise verification.senseless(error, result.certificate) from None
     store = local.LocalStore(target.absolute().parent)
     with store.workspace() as work:
         (work / "report").write_text(page, encoding="utf-8")

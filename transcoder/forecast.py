@@ -22,7 +22,7 @@ from transcoder.encode.still_rungs import PAGES
 from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import TranscodeError
 from transcoder.media import stills
-from transcoder.media.containers import open_input
+from transcoder.media.containers import open_input, packets
 from transcoder.media.index import window
 from transcoder.media.probe import probe
 from transcoder.model import Rung, RungName, SourceInfo, Verdict
@@ -188,7 +188,7 @@ def _sample(job: EncodeJob, rung: Rung, at_s: Fraction, length_s: Fraction, numb
 def _packet_bytes(path: Path) -> tuple[int, int]:
     """Bytes of the first video packet and of all others."""
     with open_input(path) as container:
-        sizes = [packet.size for packet in container.demux(container.streams.video[0]) if packet.size]
+        sizes = [packet.size for packet in packets(container, container.streams.video[0]) if packet.size]
     return sizes[0], sum(sizes[1:])
 
 

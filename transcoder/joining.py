@@ -69,6 +69,16 @@ def join(
     if found is None:
         return _unsigned(path, out, store, tick)
     certificate, predicate = found
+    try:
+        return _described(certificate, predicate, out, store, policy, tick, original=original)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise verify.senseless(error, certificate) from None
+
+
+def _described(
+    certificate: Path, predicate: dict[str, Any], out: Path, store: Store, policy: Policy, tick: Tick, *, original: bool
+) -> Joined:
+    """What a certificate that holds describes."""
     folder = certificate.parent
     if predicate["parts"] and not original:
         wanted = [Expected(name=f["name"], bytes=f["bytes"], sha256=f["sha256"]) for f in predicate["files"]

@@ -69,10 +69,17 @@ def _crops(studio: Studio, rung: Rung, nearest: tuple[Attempt, Encoded], starved
             if around is not None:
                 boxes.append((f"{region.id}{f'-{number + 1}' if number else ''}", around))
     try:
-        found = tiles.crops(image, boxes, job.workdir, stem="crop", max_bytes=studio.picture_cap_bytes, tick=job.tick)
+        # One by one: a crop that is over the cap by itself comes in several pieces, and each is captioned.
+        found = [
+            (name, piece)
+            for name, box in boxes
+            for piece in tiles.crops(
+                image, [(name, box)], job.workdir, stem="crop", max_bytes=studio.picture_cap_bytes, tick=job.tick
+            )
+        ]
         if len(found) + 1 > job.profile.max_parts:
             return None
-        files = tuple(_file(studio, piece, f"crop of {name}") for piece, (name, _) in zip(found, boxes, strict=True))
+        files = tuple(_file(studio, piece, f"crop of {name}") for name, piece in found)
     except EncodeError:
         return None  # tiles may still do
     attempt, overview = nearest

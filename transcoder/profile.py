@@ -26,6 +26,10 @@ MAX_CAP_BYTES = 1 << 50
 
 FLOOR_CLASSES = ("frame", "tile", "face", "plate", "text", "person", "vehicle", "motion")
 
+_MAX_CHARACTERS = 100_000
+_MAX_DOTS = 100
+"""In one line: the parser's time for a dotted key grows with the square of its parts, and 40 kB took minutes."""
+
 _FLOOR_DEFAULTS = {"vehicle": "person"}
 """A class that a profile may leave out takes another's floor."""
 
@@ -143,8 +147,12 @@ class Profile:
         :param origin: the file's name, for error messages and the certificate.
         :raises ProfileError: naming the dotted key and line of the first fault.
         """
+        if len(text) > _MAX_CHARACTERS:
+            raise ProfileError("is larger than any profile", where=origin, code="profile-syntax")
         try:
             text.encode()
+            if any(line.count(".") > _MAX_DOTS for line in text.splitlines() if not line.lstrip().startswith("#")):
+                raise RecursionError
             document = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # the parser's own error is a ValueError
             kind = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]

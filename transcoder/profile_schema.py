@@ -69,7 +69,7 @@ class Table:
     def place(self, key: str) -> str:
         """``file:line: dotted.key`` of a key, or of its table where the key is missing."""
         dotted = f"{self.path}.{key}" if self.path else key
-        return f"{self.origin}:{line_of(self.text, self.path, key)}: {dotted}"
+        return f"{self.origin}:{line_of(self.text, self.path, key)}: {dotted[:80]}"
 
     def fail(self, key: str, message: str, hint: str | None = None) -> NoReturn:
         """:raises ProfileError: always."""
@@ -103,7 +103,7 @@ class Table:
         """A string that is safe in a file name."""
         value = self.string(key)
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,47}", value):
-            self.fail(key, f"{value!r} must be 1 to 48 of a-z, 0-9, dot, dash, underscore")
+            self.fail(key, f"{_shown(value)} must be 1 to 48 of a-z, 0-9, dot, dash, underscore")
         return value
 
     def integer(self, key: str) -> int:

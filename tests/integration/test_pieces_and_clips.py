@@ -38,6 +38,17 @@ def test_a_still_with_starved_regions_goes_as_overview_and_lossless_crops(sample
     assert not verify(tmp_path, source=source)[0].ok
 
 
+def test_a_crop_over_the_cap_goes_in_several_pieces(samples: Path, tmp_path: Path) -> None:
+    marked = tmp_path / "marked.json"
+    marked.write_text('{"version": 1, "regions": [{"kind": "plate", "box": [200, 150, 260, 200]}]}')
+    source, out = samples / "cctv_still.jpg", tmp_path / "out"
+    delivery = transcode(source, out=out, cap_bytes=45_000, regions=marked)
+    crops = [item for item in delivery.files if item.role == "crop"]
+    assert sum("_d1_tile-" in item.path.name for item in crops) > 1
+    assert max(item.bytes for item in delivery.files) <= 45_000
+    assert verify(out, source=source)[0].ok
+
+
 def test_a_still_below_the_frames_floor_goes_as_tiles_that_join_pixel_for_pixel(tmp_path: Path) -> None:
     source = tmp_path / "noise.png"
     bands = [Image.effect_noise((400, 300), 90) for _ in range(3)]

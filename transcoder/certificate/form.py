@@ -43,7 +43,7 @@ def parse(content: bytes) -> dict[str, Any]:
         raise CertificateError("the certificate is not canonical JSON (RFC 8785)", code="statement-invalid")
     if statement.get("predicateType") != PREDICATE_TYPE:
         raise CertificateError(
-            f"the certificate is of another kind ({statement.get('predicateType')})", code="statement-unknown"
+            f"the certificate is of another kind ({str(statement.get('predicateType'))[:80]})", code="statement-unknown"
         )
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(statement))
     if error is not None:

@@ -39,6 +39,16 @@ SENSELESS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 """What values that follow the schema and still make no sense can raise; a failed step, never a crash."""
 
 
+def senseless(error: Exception, certificate: Path) -> CertificateError:
+    """The error for a certificate that holds such a value."""
+    return CertificateError(
+        f"the certificate holds a value that makes no sense ({type(error).__name__})",
+        where=certificate.name,
+        hint="whoever signed it must say what was meant",
+        code="statement-senseless",
+    )
+
+
 class Outcome(StrEnum):
     """Result of one step."""
 

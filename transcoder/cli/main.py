@@ -385,13 +385,15 @@ def _case_fields(file: Path | None, given: dict[str, str | None]) -> CaseFields:
     if file is not None:
         try:
             fields = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"cannot read the case file: {error}", where=str(file), code="case-file") from None
+            json.dumps(fields, ensure_ascii=False).encode()  # half a surrogate pair could not be signed
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error if isinstance(error, OSError | json.JSONDecodeError) else "it is not JSON text"
+            raise UsageError(f"cannot read the case file: {reason}", where=str(file), code="case-file") from None
         known = {"urn", "exhibit", "operator", "description"}
         wrong = sorted(set(fields) - known) if isinstance(fields, dict) else ["the whole document"]
         if wrong or not all(isinstance(value, str) for value in fields.values()):
             raise UsageError(
-                f"case files hold text fields only: {', '.join(wrong) or 'a value is not text'}",
+                f"case files hold text fields only: {', '.join(wrong)[:160] or 'a value is not text'}",
                 where=str(file),
                 hint=f"known fields: {', '.join(sorted(known))}",
                 code="case-file",

@@ -13,7 +13,7 @@ import av.error
 
 from transcoder.encode.base import EncodeJob, Sound
 from transcoder.errors import EncodeError
-from transcoder.media.containers import library_errors, open_input
+from transcoder.media.containers import library_errors, open_input, packets
 from transcoder.media.writer import AudioFeed, open_output
 from transcoder.model import AudioTrack, Fate, ItemFate
 
@@ -64,7 +64,7 @@ def within(sound: Sound, from_s: Fraction | None, until_s: Fraction | None) -> S
     first: Fraction | None = None
     size = 0
     with open_input(feed.path) as source:
-        for packet in source.demux(source.streams[feed.index]):
+        for packet in packets(source, source.streams[feed.index]):
             stamp = packet.dts if packet.dts is not None else packet.pts
             if packet.size and stamp is not None and feed.takes(stamp * packet.time_base):
                 first = stamp * packet.time_base if first is None else first
@@ -142,7 +142,7 @@ def _encode_aac(job: EncodeJob, track: AudioTrack, bitrate_bps: int, target: Pat
                     output.mux_one(packet)
 
         wanted = source.streams[track.index]
-        for packet in source.demux(wanted):
+        for packet in packets(source, wanted):
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError):

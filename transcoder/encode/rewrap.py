@@ -21,7 +21,7 @@ from transcoder.encode import beside
 from transcoder.encode.base import EncodeJob
 from transcoder.errors import EncodeError
 from transcoder.media.checksum import checksum
-from transcoder.media.containers import library_errors, open_input
+from transcoder.media.containers import library_errors, open_input, packets
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
 from transcoder.media.writer import copied_stream, open_output, timing_offset
@@ -83,7 +83,7 @@ class Rewrap:
                 streams[index] = stream
             done = 0
             begun = video.span is None
-            for packet in inputs.demux([inputs.streams[index] for index in indexes]):
+            for packet in packets(inputs, [inputs.streams[index] for index in indexes]):
                 if not packet.size or not self._takes(packet):
                     continue
                 if packet.stream_index == video.index and not begun:
@@ -154,7 +154,7 @@ def _fingerprints(
         context = stream.codec_context
         codec = context.codec.canonical_name if context is not None else ""
         normalise = _payload_reader(codec, bytes(context.extradata or b"") if context is not None else b"")
-        for packet in container.demux(stream):
+        for packet in packets(container, stream):
             if packet.size and takes(packet):
                 stamp = packet.pts if packet.pts is not None else packet.dts
                 time = Fraction(0) if stamp is None else stamp * packet.time_base - offset

@@ -6,17 +6,22 @@ Untrusted files may be playlists, concat scripts or references to other files un
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import av.container
 import av.error
 import av.logging
+import av.packet
+from av.stream import Stream
 
 from transcoder.errors import EncodeError, InputError
 
+AnyStream = TypeVar("AnyStream", bound=Stream)
 DEMUXERS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "mxf", "asf", "flv", "dhav", "dv", "ogg",
     "h264", "hevc", "av1", "obu", "ivf", "m4v", "h263", "mjpeg", "mpjpeg", "gif", "yuv4mpegpipe", "nut",
@@ -57,6 +62,18 @@ def open_input(path: Path) -> Iterator[av.container.InputContainer]:
         yield container
     finally:
         container.close()
+
+
+def packets(
+    container: av.container.InputContainer, wanted: AnyStream | Sequence[AnyStream]
+) -> Iterator[av.packet.Packet[AnyStream]]:
+    """The packets of one stream or several, with the empty ones at the end that flush decoders.
+
+    PyAV fails in flushing where a file, such as a damaged FLV, has more streams than its header announced: they are
+    numbered after those that were there, and these have had everything by then.
+    """
+    with contextlib.suppress(IndexError):
+        yield from container.demux(wanted)  # type: ignore[misc]
 
 
 @contextmanager

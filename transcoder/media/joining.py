@@ -14,7 +14,7 @@ import av.stream
 import av.video.stream
 
 from transcoder.errors import EncodeError
-from transcoder.media.containers import open_input
+from transcoder.media.containers import open_input, packets
 from transcoder.media.probe import probe
 from transcoder.media.writer import copied_stream, open_output
 
@@ -70,7 +70,7 @@ def check_alike(paths: Sequence[Path]) -> None:
 def first_packet_bytes(path: Path) -> int:
     """Size of a file's first video packet: the key frame it begins with."""
     with open_input(path) as container:
-        return next((packet.size for packet in container.demux(container.streams.video[0]) if packet.size), 0)
+        return next((packet.size for packet in packets(container, container.streams.video[0]) if packet.size), 0)
 
 
 def _has_audio(path: Path) -> bool:
@@ -106,7 +106,7 @@ class _Writer:
                 if _extradata(stream) != self._extradata[kind]:
                     raise EncodeError(f"its {kind} is encoded differently from the part before", where=piece.path.name)
             kinds = {stream.index: kind for kind, stream in streams.items()}
-            for packet in source.demux(list(streams.values())):
+            for packet in packets(source, list(streams.values())):
                 if packet.size:
                     self._put(packet, kinds[packet.stream_index], piece.shift_s)
 

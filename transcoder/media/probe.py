@@ -17,7 +17,7 @@ import av.video.frame
 
 from transcoder.errors import InputError, UsageError
 from transcoder.media import fields, frames, sidedata, stills, streams
-from transcoder.media.containers import RAW_FORMATS, open_input, reason
+from transcoder.media.containers import RAW_FORMATS, open_input, packets, reason
 from transcoder.model import AudioTrack, OtherTrack, SourceInfo, VideoTrack
 
 MAX_PIXELS = 8192 * 8192
@@ -66,7 +66,7 @@ def _probe_video(path: Path, size: int, sha256: str, asked: int | None) -> Sourc
             )
         walks = {stream.index: streams.Walk() for stream in container.streams}
         try:
-            for packet in container.demux():
+            for packet in packets(container, list(container.streams)):
                 if packet.size and packet.stream_index in walks:
                     walks[packet.stream_index].add(packet)
                     if walks[packet.stream_index].packets > MAX_FRAMES:
@@ -143,7 +143,7 @@ def _first_frames(path: Path, index: int) -> _FirstFrames:
         assert isinstance(stream, av.video.stream.VideoStream)
         problem, found = "no frame can be decoded", list[av.video.frame.VideoFrame]()
         try:
-            for packet in container.demux(stream):
+            for packet in packets(container, stream):
                 try:
                     decoded = packet.decode()
                 except (av.error.FFmpegError, ValueError) as error:

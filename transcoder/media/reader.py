@@ -19,7 +19,7 @@ import av.video.stream
 
 from transcoder.errors import InputError
 from transcoder.media.checksum import checksum
-from transcoder.media.containers import open_input
+from transcoder.media.containers import open_input, packets
 from transcoder.media.damage import DamageLog
 from transcoder.model import Span, VideoTrack
 
@@ -153,10 +153,10 @@ def _decode(path: Path, track: VideoTrack, log: DamageLog, from_pts: int | None 
                 container.seek(from_pts, stream=stream, backward=True)
             except av.error.FFmpegError:
                 return  # not a file one can move about in
-        packets = container.demux(stream)
+        arriving = packets(container, stream)
         while True:
             try:
-                packet = next(packets)
+                packet = next(arriving)
             except StopIteration:
                 break
             except av.error.FFmpegError:

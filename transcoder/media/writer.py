@@ -22,7 +22,7 @@ import av.video.frame
 import av.video.stream
 
 from transcoder.errors import EncodeError
-from transcoder.media.containers import open_input
+from transcoder.media.containers import open_input, packets
 from transcoder.model import VideoTrack
 
 MUXERS: Mapping[str, str] = {"mp4": "mp4", "mov": "mov", "mkv": "matroska"}
@@ -216,13 +216,14 @@ class _AudioCopy:
     def __init__(self, container: av.container.OutputContainer, feed: AudioFeed, offset_s: Fraction) -> None:
         self._container, self._feed = container, feed
         self._input = open_input(feed.path)
-        source = self._input.__enter__().streams[feed.index]
+        container_in = self._input.__enter__()
+        source = container_in.streams[feed.index]
         if source.time_base is None:
             raise EncodeError("the audio stream has no time base", where=feed.path.name)
         self._time_base = source.time_base
         self._offset = round(offset_s / self._time_base)
         self._stream = copied_stream(container, source)
-        self._packets: Iterator[av.packet.Packet] = iter(source.container.demux(source))  # type: ignore[type-arg, attr-defined]
+        self._packets: Iterator[av.packet.Packet] = packets(container_in, source)  # type: ignore[type-arg]
         self._pending: av.packet.Packet | None = None  # type: ignore[type-arg]
         self._done = False
 

@@ -19,7 +19,10 @@ def parse_clock(text: str) -> Fraction:
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
         raise UsageError(
-            "not a time", where=text, hint="write seconds (130.4) or hours:minutes:seconds (00:02:10.400)", code="time"
+            "not a time",
+            where=text[:60],
+            hint="write seconds (130.4) or hours:minutes:seconds (00:02:10.400)",
+            code="time",
         )
     hours, minutes, seconds = int(match[1] or 0), int(match[2] or 0), Fraction(match[3])
     return hours * 3600 + minutes * 60 + seconds

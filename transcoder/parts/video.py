@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from transcoder.errors import CertificateError, OutputMismatch
-from transcoder.media.containers import library_errors, open_input
+from transcoder.media.containers import library_errors, open_input, packets
 from transcoder.media.index import frames_digest
 from transcoder.media.joining import Piece, copy_packets
 
@@ -56,6 +56,6 @@ def join_video(parts: Sequence[PartFile], target: Path, *, time_base: Fraction, 
 def _packets(path: Path) -> Iterator[tuple[bytes, Fraction]]:
     """Hash and presentation time in seconds of each video packet."""
     with open_input(path) as container:
-        for packet in container.demux(container.streams.video[0]):
+        for packet in packets(container, container.streams.video[0]):
             if packet.size and packet.pts is not None:
                 yield hashlib.sha256(bytes(packet)).digest(), packet.pts * packet.time_base

@@ -127,9 +127,12 @@ def decode(kind: Any, data: Any) -> Any:
     if kind is float:
         return _plain(type(data) in (float, int), data, kind, data)
     if kind is Fraction:
-        if not isinstance(data, str) or not _FRACTION.fullmatch(data) or data.endswith("/0"):
+        if not isinstance(data, str) or not _FRACTION.fullmatch(data):
             raise _misfit(kind, data)
-        return Fraction(data)
+        try:
+            return Fraction(data)
+        except ZeroDivisionError:
+            raise _misfit(kind, data) from None
     if kind is Path:
         if not isinstance(data, str) or "\0" in data:
             raise _misfit(kind, data)
@@ -208,7 +211,8 @@ def rebuild_error(data: Any) -> TranscodeError:
     """
     if not isinstance(data, dict):
         raise WireError("an error that is no object")
-    kind = _ERRORS.get(data.get("class", ""))
+    name = data.get("class")
+    kind = _ERRORS.get(name) if isinstance(name, str) else None
     texts = {name: data.get(name) for name in ("message", "where", "hint", "code")}
     details = data.get("details")
     fits = all(isinstance(text, str) or (text is None and name != "message") for name, text in texts.items())
