@@ -12,7 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder.errors import CapUnreachable, FloorUnreachable, InputError, NoAcceptableEncoding
+from transcoder.errors import (
+    CapUnreachable,
+    EncodeError,
+    FloorUnreachable,
+    InputError,
+    NoAcceptableEncoding,
+    OutputMismatch,
+)
 from transcoder.made import Made, Order
 from transcoder.model import Delivery, Progress, SourceInfo, Verdict
 from transcoder.naming import confirm_stem, delivery_stem, safe_stem
@@ -69,7 +76,7 @@ def transcode(request: Request, services: Services) -> Delivery:
                     note=note,
                     source_bytes=admitted.bytes,
                 )
-            except InputError:
+            except (InputError, EncodeError, OutputMismatch, OSError):
                 local.confirm_unchanged(admitted, tick)  # what looks damaged may be half of another file
                 raise
             made: Made = answer.value

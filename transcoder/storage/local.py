@@ -23,15 +23,24 @@ Tick = Callable[[str, int, int | None], None]
 
 
 def sha256_of(path: Path, tick: Tick | None = None, phase: str = "hash") -> str:
-    """SHA-256 of a file in hexadecimal, read in blocks."""
+    """SHA-256 of a regular file in hexadecimal, read in blocks.
+
+    :raises OutputMismatch: where it is longer or shorter at the end than it was at the beginning.
+    """
     digest = hashlib.sha256()
-    size, done = path.stat().st_size, 0
-    with path.open("rb") as file:
+    # A pipe that took the file's name would be waited for until somebody writes to it.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status, done = os.fstat(file.fileno()), 0
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
             done += len(block)
             if tick is not None:
                 tick(phase, done, size)
+    if done != size:
+        raise _changed(path)
     return digest.hexdigest()
 
 
@@ -39,6 +48,7 @@ def admit(path: Path, tick: Tick | None = None) -> Admitted:
     """Take a source in: a regular, readable file, hashed.
 
     :raises InputError: where it is missing, not a file, empty or not readable.
+    :raises OutputMismatch: where it grows or shrinks meanwhile.
     """
     with _input_errors(path):
         return Admitted(path, _size_of(path), sha256_of(path, tick))
@@ -106,12 +116,16 @@ def confirm_unchanged(source: Admitted, tick: Tick | None = None) -> None:
     except OSError:
         same = False
     if not same:
-        raise OutputMismatch(
-            "the source changed while it was being processed",
-            where=str(source.path),
-            code="source-changed",
-            hint="nothing was delivered; work from a copy that no other program writes to",
-        )
+        raise _changed(source.path)
+
+
+def _changed(path: Path) -> OutputMismatch:
+    return OutputMismatch(
+        "the source changed while it was being processed",
+        where=str(path),
+        code="source-changed",
+        hint="nothing was delivered; work from a copy that no other program writes to",
+    )
 
 
 @contextmanager
