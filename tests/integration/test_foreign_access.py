@@ -23,7 +23,7 @@ from tests.helpers import clips, pictures
 from transcoder.settings import Settings
 
 BAIT = ("bait.mp4", "bait.mkv", "bait.txt", "frame001.jpg", "x.mp4", "a", "b")
-_CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
+_CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed>)(.*)$")
 _GIVEN = re.compile(r" = \d+<(.*)>$")
 """What the system says it opened: no link and no folder to start from is left to guess."""
 _PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -130,6 +130,7 @@ def traced(
         pytest.skip("strace is not installed")
     options: list[str | Path] = [
         "-f",
+        "-y",
         "-qq",
         "--seccomp-bpf",
         "-s",
@@ -157,8 +158,11 @@ def allowed(out: Path, keys: Path) -> tuple[str, ...]:
     folders = [out, keys, ROOT / "transcoder", ROOT / "profiles", ROOT / "docs", *map(Path, own)]
     cache = Settings.from_environment().sandbox.kernels
     folders += [cache] if cache is not None else []
-    system = ("/usr/lib", "/usr/local/lib", "/usr/share", "/lib", "/lib64", "/proc", "/sys", "/dev/null",
-              "/dev/urandom", "/dev/shm", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/etc/localtime")  # fmt: skip
+    system = (
+        "/usr/lib", "/usr/local/lib", "/usr/share", "/lib", "/lib64", "/proc", "/sys", "/dev/null", "/dev/zero",
+        "/dev/random", "/dev/urandom", "/dev/shm", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/etc/localtime",
+        "/etc/locale.alias", "/etc/nsswitch.conf", "/etc/passwd",  # where the user's own folders are
+    )  # fmt: skip
     return (*system, *{str(path.absolute()) for path in folders}, *{str(path.resolve()) for path in folders})
 
 
