@@ -12,7 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder.errors import CapUnreachable, FloorUnreachable, NoAcceptableEncoding
+from transcoder.errors import (
+    CapUnreachable,
+    EncodeError,
+    FloorUnreachable,
+    InputError,
+    NoAcceptableEncoding,
+    OutputMismatch,
+)
 from transcoder.made import Made, Order
 from transcoder.model import Delivery, Progress, SourceInfo, Verdict
 from transcoder.naming import confirm_stem, delivery_stem, safe_stem
@@ -59,15 +66,19 @@ def transcode(request: Request, services: Services) -> Delivery:
 
         with services.store.workspace() as work:
             (work / "made").mkdir()
-            answer = worker.run(
-                {"order": _order(request, services, admitted, started)},
-                name=request.source.name,
-                read=[request.source, *([request.regions] if request.regions is not None else [])],
-                work=work / "made",
-                tick=tick,
-                note=note,
-                source_bytes=admitted.bytes,
-            )
+            try:
+                answer = worker.run(
+                    {"order": _order(request, services, admitted, started)},
+                    name=request.source.name,
+                    read=[request.source, *([request.regions] if request.regions is not None else [])],
+                    work=work / "made",
+                    tick=tick,
+                    note=note,
+                    source_bytes=admitted.bytes,
+                )
+            except (InputError, EncodeError, OutputMismatch, OSError):
+                local.confirm_unchanged(admitted, tick)  # what looks damaged may be half of another file
+                raise
             made: Made = answer.value
             confirm_stem(made.stem, expected, clipped=request.clip is not None)
             original = _volumes(request, master, made, work, tick)

@@ -14,24 +14,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from transcoder.errors import InputError, OutputMismatch, SandboxError, StorageError
+from transcoder.errors import Cancelled, InputError, OutputMismatch, SandboxError, StorageError, TranscodeError
+from transcoder.storage import leftovers
 from transcoder.storage.base import Admitted
 
-_PREFIX = ".transcoder-"
 _BLOCK_BYTES = 1 << 20
 Tick = Callable[[str, int, int | None], None]
 
 
 def sha256_of(path: Path, tick: Tick | None = None, phase: str = "hash") -> str:
-    """SHA-256 of a file in hexadecimal, read in blocks."""
+    """SHA-256 of a regular file in hexadecimal, read in blocks.
+
+    :raises OutputMismatch: where it is longer or shorter at the end than it was at the beginning.
+    """
     digest = hashlib.sha256()
-    size, done = path.stat().st_size, 0
-    with path.open("rb") as file:
+    # A pipe that took the file's name would be waited for until somebody writes to it.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status, done = os.fstat(file.fileno()), 0
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
             done += len(block)
             if tick is not None:
                 tick(phase, done, size)
+    if done != size:
+        raise _changed(path)
     return digest.hexdigest()
 
 
@@ -39,6 +48,7 @@ def admit(path: Path, tick: Tick | None = None) -> Admitted:
     """Take a source in: a regular, readable file, hashed.
 
     :raises InputError: where it is missing, not a file, empty or not readable.
+    :raises OutputMismatch: where it grows or shrinks meanwhile.
     """
     with _input_errors(path):
         return Admitted(path, _size_of(path), sha256_of(path, tick))
@@ -106,12 +116,16 @@ def confirm_unchanged(source: Admitted, tick: Tick | None = None) -> None:
     except OSError:
         same = False
     if not same:
-        raise OutputMismatch(
-            "the source changed while it was being processed",
-            where=str(source.path),
-            code="source-changed",
-            hint="nothing was delivered; work from a copy that no other program writes to",
-        )
+        raise _changed(source.path)
+
+
+def _changed(path: Path) -> OutputMismatch:
+    return OutputMismatch(
+        "the source changed while it was being processed",
+        where=str(path),
+        code="source-changed",
+        hint="nothing was delivered; work from a copy that no other program writes to",
+    )
 
 
 @contextmanager
@@ -150,11 +164,21 @@ class LocalStore:
         made = [parent for parent in (self.folder, *self.folder.parents) if not parent.exists()]
         with _storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            leftovers.sweep(self.folder)
             work, lock = self._locked_folder()
         try:
             with _storage_errors(self.folder):
                 yield work
+        except TranscodeError as error:
+            # What misses its files blames whoever should have written them.
+            if not isinstance(error, Cancelled) and not work.is_dir():
+                raise StorageError(
+                    "the work folder vanished while it was in use; nothing was delivered",
+                    where=str(self.folder),
+                    hint="do not remove or move the output folder during a run; run it again",
+                    code="work-folder-gone",
+                ) from error
+            raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
             os.close(lock)
@@ -164,22 +188,15 @@ class LocalStore:
 
     def _locked_folder(self) -> tuple[Path, int]:
         while True:
-            work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.folder))
-            lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            work = Path(tempfile.mkdtemp(prefix=leftovers.PREFIX, dir=self.folder))
+            try:
+                lock = os.open(work / leftovers.LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            except FileNotFoundError:  # another run swept it before it had a lock
+                continue
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if (work / "lock").exists():  # else another run swept it before it was locked
+            if (work / leftovers.LOCK).exists():  # else another run swept it before it was locked
                 return work, lock
             os.close(lock)
-
-    def _sweep(self) -> None:
-        for stale in self.folder.glob(f"{_PREFIX}*"):
-            with contextlib.suppress(OSError):
-                lock = os.open(stale / "lock", os.O_RDWR)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(stale, ignore_errors=True)
-                finally:
-                    os.close(lock)
 
     def reserve(self, names: Sequence[str]) -> None:
         """:raises StorageError: where one of the names exists."""
@@ -192,14 +209,16 @@ class LocalStore:
         published: dict[str, Path] = {}
         try:
             with _storage_errors(self.folder):
+                leftovers.note(self.folder, files)
                 for name, path in files.items():
                     with path.open("rb") as file:
                         os.fsync(file.fileno())
                     target = self.folder / name
-                    _move_without_overwriting(path, target)
+                    _link_without_overwriting(path, target)
                     published[name] = target
                 _sync_folder(self.folder)
         except BaseException:
+            leftovers.take_back(self.folder, files)  # also the one that an interruption kept from being listed
             for target in published.values():
                 with contextlib.suppress(OSError):
                     target.unlink()
@@ -216,7 +235,8 @@ def _taken(path: Path) -> StorageError:
     )
 
 
-def _move_without_overwriting(path: Path, target: Path) -> None:
+def _link_without_overwriting(path: Path, target: Path) -> None:
+    """Give a file its final name; the one in the work folder stays, as the proof whose it is, until that vanishes."""
     path.chmod(0o644)
     try:
         os.link(path, target)
@@ -235,8 +255,6 @@ def _move_without_overwriting(path: Path, target: Path) -> None:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        return
-    path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_file_that_fails_while_it_is_read_is_unreadable(tmp_path: Path, monkey
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError, match="Permission denied") as caught:
         local.admit(path)
     assert caught.value.code == "input-unreadable"
