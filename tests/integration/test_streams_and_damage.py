@@ -52,7 +52,7 @@ def test_damage_is_delivered_certified_and_reported(tmp_path: Path) -> None:
     page = delivery.file("report").path.read_text()
     assert "breaks off" in page
     (result,) = verify(tmp_path / "out", source=source)
-    assert result.ok
+    assert result.ok, [step for step in result.steps if str(step.outcome) == "failed"]
 
 
 @pytest.mark.parametrize("kind", ["missing-times", "hidden-start", "interlaced-422", "dv"])
@@ -60,4 +60,4 @@ def test_awkward_sources_verify_against_their_master(kind: str, tmp_path: Path) 
     source = format_clips.make(kind, tmp_path / "clip")
     transcode(source, out=tmp_path / "out", cap_bytes=400_000)
     (result,) = verify(tmp_path / "out", source=source)
-    assert result.ok
+    assert result.ok, [step for step in result.steps if str(step.outcome) == "failed"]
