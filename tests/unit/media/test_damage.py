@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.helpers import clips, factories
 from transcoder.encode import fates
+from transcoder.media.checksum import checksum
 from transcoder.media.damage import DamageLog
 from transcoder.media.index import FrameIndex, cut, damage_of
 from transcoder.media.probe import probe
@@ -113,3 +114,15 @@ def test_a_file_that_breaks_off_says_so(tmp_path: Path) -> None:
     assert "states 4.0 s" in found.ends_early
     (item,) = [item for item in fates.damage_items(found) if item.item == "end of the recording"]
     assert item.fate is Fate.LOST
+
+
+def test_a_damaged_file_gives_the_same_pictures_each_time(tmp_path: Path) -> None:
+    path = clips.write_clip(tmp_path / "a.mkv", frames=150, codec="mpeg4", options={"g": "20"}, size=(320, 240))
+    data = bytearray(path.read_bytes())
+    middle = len(data) * 4 // 10
+    data[middle : middle + 600] = bytes(index * 37 % 251 for index in range(600))
+    path.write_bytes(data)
+    track = probe(path, sha256="").video
+    assert track is not None
+    readings = {tuple(checksum(item.frame) for item in read_frames(path, track)) for _ in range(25)}
+    assert len(readings) == 1
