@@ -6,7 +6,8 @@ One scene of synthetic CCTV at 1280x720 and 12.5 frames a second (samples/genera
 repeated by copying packets until it is as long as wanted, and delivered under cps-twif-1mb with at most 60 parts.
 Each delivery is a process of its own, and what it took is the system's own count when it has ended. *Processor time is
 the honest measure here*: other work may run on the machine, which stretches the wall time many times over and adds
-some per cent to the other. Peak memory is the resident set of that process, which starts no others.
+some per cent to the other. Peak memory is the resident set of the largest process, the child that handles media; the
+parent beside it takes some 60 MB.
 
 Repeated footage is no harder at its end than at its beginning: what grows here grows with the duration alone. A clip
 that is under the cap already goes as it is; the lines are fitted to the others.
