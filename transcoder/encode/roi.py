@@ -1,8 +1,7 @@
 """Regions as the encoder takes them: side data on each frame, attached by FFmpeg's ``addroi`` filter.
 
-The frame object offers no setter for side data, so each frame goes through a small filter graph. Building
-one costs a millisecond or more and using it 0.04 ms, so boxes are held still over short windows (the union of
-where they are within it) and the graph of the last set is kept.
+The frame object offers no setter for side data, so each frame goes through a small filter graph, which is kept as long
+as the boxes are the same: they are held still over short windows (the union of where they are within it).
 
 Only x264 and x265 read this side data; the other encoders ignore it, so none is attached for them.
 """
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-import av.filter
 import av.video.frame
 import numpy as np
 
+from transcoder.media.filters import Chain
 from transcoder.model import Box, Region, RegionKind, Value
 from transcoder.model.blocks import blocks_of, grid_of, rectangles
 
@@ -127,45 +126,18 @@ def _swept(region: Region, first_pts: int, last_pts: int) -> tuple[Box, ...]:
 
 
 class RegionMarker:
-    """Attaches regions to frames through a cached graph ``buffer -> addroi... -> buffersink``."""
+    """Attaches regions to frames."""
 
     def __init__(self) -> None:
-        self._key: tuple[object, ...] | None = None
-        self._graph: av.filter.Graph | None = None
+        self._chain = Chain()
 
     def mark(self, frame: av.video.frame.VideoFrame, weights: Sequence[Weighted]) -> av.video.frame.VideoFrame:
-        """The frame with its regions; the same frame where there are none.
-
-        The graph knows neither the frame's timing nor its colour tags, so both are put back.
-        """
+        """The frame with its regions; the same frame where there are none."""
         if not weights:
             return frame
-        key = (frame.width, frame.height, frame.format.name, tuple(weights))
-        if key != self._key or self._graph is None:
-            self._graph, self._key = _graph(frame, weights), key
-        pts, time_base = frame.pts, frame.time_base
-        color_range, colorspace = frame.color_range, frame.colorspace
-        self._graph.push(frame)
-        marked = self._graph.pull()
-        assert isinstance(marked, av.video.frame.VideoFrame)
-        marked.pts = pts
-        if time_base is not None:
-            marked.time_base = time_base
-        marked.color_range, marked.colorspace = color_range, colorspace
-        return marked
-
-
-def _graph(frame: av.video.frame.VideoFrame, weights: Sequence[Weighted]) -> av.filter.Graph:
-    graph = av.filter.Graph()
-    last = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
-    )
-    for weighted in weights:
-        box = weighted.box
-        node = graph.add("addroi", f"x={box.x}:y={box.y}:w={box.width}:h={box.height}:qoffset={weighted.offset:.4f}")
-        last.link_to(node)
-        last = node
-    sink = graph.add("buffersink")
-    last.link_to(sink)
-    graph.configure()
-    return graph
+        places = ((item.box, item.offset) for item in weights)
+        return self._chain.apply(
+            frame,
+            [("addroi", f"x={box.x}:y={box.y}:w={box.width}:h={box.height}:qoffset={offset:.4f}")
+             for box, offset in places],
+        )  # fmt: skip

@@ -6,12 +6,12 @@ PyAV tells that a frame is interlaced, not which of its fields comes first; FFmp
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 
-import av.filter
 import av.video.frame
 import numpy as np
 from numpy.typing import NDArray
+
+from transcoder.media.filters import Chain
 
 TOP_FIRST, BOTTOM_FIRST = "top field first", "bottom field first"
 _OF_CODEC = {2: TOP_FIRST, 4: TOP_FIRST, 3: BOTTOM_FIRST, 5: BOTTOM_FIRST}
@@ -33,10 +33,7 @@ def order_of(frames: Iterable[av.video.frame.VideoFrame], declared: int) -> str 
 
 def _first_field_is(frame: av.video.frame.VideoFrame, row: int) -> bool:
     """Whether the field that FFmpeg takes apart first begins in this row of the frame."""
-    graph = _graph(frame, "separatefields", None)
-    graph.push(frame)
-    field = graph.pull()
-    assert isinstance(field, av.video.frame.VideoFrame)
+    field = Chain().apply(frame, [("separatefields", None)])
     rows = _rows(field)
     return np.array_equal(_rows(frame)[row::2][: len(rows)], rows)
 
@@ -56,35 +53,8 @@ class FieldMarker:
 
     def __init__(self, order: str | None) -> None:
         self._mode = {TOP_FIRST: "tff", BOTTOM_FIRST: "bff"}.get(order or "")
-        self._key: tuple[object, ...] | None = None
-        self._marking: av.filter.Graph | None = None
+        self._chain = Chain()
 
     def mark(self, frame: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
-        """The same picture, marked. The graph knows neither timing nor colour tags, so these are put back."""
-        if self._mode is None:
-            return frame
-        key = (frame.width, frame.height, frame.format.name)
-        if key != self._key or self._marking is None:
-            self._marking, self._key = _graph(frame, "setfield", self._mode), key
-        pts, time_base = frame.pts, frame.time_base
-        color_range, colorspace = frame.color_range, frame.colorspace
-        self._marking.push(frame)
-        marked = self._marking.pull()
-        assert isinstance(marked, av.video.frame.VideoFrame)
-        marked.pts = pts
-        if time_base is not None:
-            marked.time_base = time_base
-        marked.color_range, marked.colorspace = color_range, colorspace
-        return marked
-
-
-def _graph(frame: av.video.frame.VideoFrame, name: str, options: str | None) -> av.filter.Graph:
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
-    )
-    node, sink = graph.add(name, options), graph.add("buffersink")
-    source.link_to(node)
-    node.link_to(sink)
-    graph.configure()
-    return graph
+        """The same picture, marked."""
+        return frame if self._mode is None else self._chain.apply(frame, [("setfield", self._mode)])
