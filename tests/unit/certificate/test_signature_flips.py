@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers import factories
-from transcoder.certificate import cms, form, statement, verify
+from transcoder.certificate import cms, form, verify
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.errors import CertificateError
@@ -34,7 +34,7 @@ def test_every_single_byte_flip_is_found(
     mask: int, content: bytes, signature: bytes, pair: KeyPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The content stays as it is and was parsed above; holding it against its schema 1400 times proves nothing.
-    monkeypatch.setattr(statement, "parse", lambda _: {})
+    monkeypatch.setattr(form, "parse", lambda _: {})
     unnoticed = []
     for position in range(len(signature)):
         flipped = bytearray(signature)
