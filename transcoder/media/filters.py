@@ -11,6 +11,8 @@ from fractions import Fraction
 import av.filter
 import av.video.frame
 
+from transcoder.media.frames import tagged_as
+
 Steps = Sequence[tuple[str, str | None]]
 """Names of filters with their options, one after the other."""
 
@@ -30,11 +32,7 @@ class Chain:
         self._graph.push(frame)
         made = self._graph.pull()
         assert isinstance(made, av.video.frame.VideoFrame)
-        made.pts = frame.pts
-        if frame.time_base is not None:
-            made.time_base = frame.time_base
-        made.color_range, made.colorspace = frame.color_range, frame.colorspace
-        return made
+        return tagged_as(made, frame)
 
 
 def _graph(frame: av.video.frame.VideoFrame, steps: Steps) -> av.filter.Graph:

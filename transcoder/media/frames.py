@@ -129,6 +129,15 @@ def even_size(width: int, height: int, name: str, *, interlaced: bool = False) -
     return -(-width // step_x) * step_x, -(-height // step_y) * step_y
 
 
+def tagged_as(made: av.video.frame.VideoFrame, frame: av.video.frame.VideoFrame) -> av.video.frame.VideoFrame:
+    """A frame made of another, with the timing and colour tags that were lost in the making."""
+    made.pts = frame.pts
+    if frame.time_base is not None:
+        made.time_base = frame.time_base
+    made.color_range, made.colorspace = frame.color_range, frame.colorspace
+    return made
+
+
 def padded(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.video.frame.VideoFrame:
     """The frame enlarged at its right and bottom edge by repeating the last samples; planar formats only."""
     if (frame.width, frame.height) == (width, height):
@@ -139,11 +148,7 @@ def padded(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.vide
         rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size // view.itemsize), dtype=view.dtype)
         rows[: target.shape[0], : target.shape[1]] = np.pad(view, ((0, missing[0]), (0, missing[1])), mode="edge")
         plane.update(rows.tobytes())
-    larger.pts = frame.pts
-    if frame.time_base is not None:
-        larger.time_base = frame.time_base
-    larger.color_range, larger.colorspace = frame.color_range, frame.colorspace
-    return larger
+    return tagged_as(larger, frame)
 
 
 def resized(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.video.frame.VideoFrame:
@@ -154,11 +159,7 @@ def resized(frame: av.video.frame.VideoFrame, width: int, height: int) -> av.vid
     larger = frame.reformat(
         width, height, src_color_range=both, dst_color_range=both, interpolation=_ACCURATE, threads=1
     )
-    larger.pts = frame.pts
-    if frame.time_base is not None:
-        larger.time_base = frame.time_base
-    larger.color_range, larger.colorspace = frame.color_range, frame.colorspace
-    return larger
+    return tagged_as(larger, frame)
 
 
 def convert(

@@ -80,8 +80,8 @@ def _held(
     shown: Pair | None = None
     upcoming = next(copies, None)
     for number, original in enumerate(originals):
-        if upcoming is not None and upcoming.error_s(original, time_base) <= upcoming.tick_s:
-            shown = Pair(original, upcoming.timed, upcoming.error_s(original, time_base))
+        if upcoming is not None and (error := upcoming.error_s(original, time_base)) <= upcoming.tick_s:
+            shown = Pair(original, upcoming.timed, error)
             upcoming = next(copies, None)
             yield shown
             continue
