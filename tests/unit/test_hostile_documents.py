@@ -44,7 +44,7 @@ def test_a_case_file_of_any_content_is_one_short_error(text: str, tmp_path: Path
     file = tmp_path / "case.json"
     file.write_text(text)
     with pytest.raises(UsageError) as caught:
-        importlib.import_module("transcoder.cli.main")._case_fields(file, {})
+        importlib.import_module("transcoder.cli.arguments").case_fields(file, {})
     assert caught.value.code == "case-file"
     assert len(str(caught.value)) < 1000
 

@@ -1,0 +1,44 @@
+"""``keys``: the key that certificates are signed with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from transcoder.cli.root import app
+
+keys_app = typer.Typer(help="Make and show the signing key.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+
+@keys_app.command("init")
+def keys_init() -> None:
+    """Make a self-issued authority and signing key, unless there is one."""
+    from transcoder.app import key_status
+    from transcoder.cli import render
+
+    status = key_status()
+    render.say(f"{'made' if status.created else 'already there'}: {status.subject}")
+    _show_key(status)
+
+
+@keys_app.command("show")
+def keys_show() -> None:
+    """Show the signing key in use and where its authority's certificate is."""
+    from transcoder.app import key_status
+    from transcoder.cli import render
+
+    status = key_status()
+    render.say(f"signer: {status.subject}")
+    _show_key(status)
+
+
+def _show_key(status: Any) -> None:
+    from transcoder.cli import render
+
+    render.say(f"  sha256 of the certificate: {status.certificate_sha256}")
+    render.say(f"  valid until: {status.valid_until:%Y-%m-%d}")
+    render.say(f"  authority to give to receivers: {status.ca_file}")
+    if status.self_issued:
+        render.say("  self-issued: proves integrity, not who is behind the key")

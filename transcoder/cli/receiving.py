@@ -1,0 +1,68 @@
+"""``verify``, ``join`` and ``report``: what is done with deliveries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from transcoder.cli import exits
+from transcoder.cli.root import app
+from transcoder.cli.stopping import until_stopped
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A delivery's folder, one of its files, or a certificate.")],
+    source: Annotated[Path | None, typer.Option(help="The master: measure again and compare.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a certificate.")] = False,
+) -> None:
+    """Check signature, chain, hashes and cap of a delivery in numbered steps; with --source the scores too."""
+    from transcoder.app import verify as run
+    from transcoder.cli import render
+
+    results = run(path, source=source, ca=ca)
+    for result in results:
+        if as_json:
+            print(json.dumps(result.to_dict()), flush=True)
+        else:
+            render.verification(result)
+    raise typer.Exit(exits.DELIVERED if all(result.ok for result in results) else exits.NOT_VERIFIED)
+
+
+@app.command()
+def join(
+    path: Annotated[Path, typer.Argument(help="The folder with the parts, or their certificate.")],
+    out: Annotated[Path, typer.Option(help="The file to write; it must not exist.")],
+    original: Annotated[
+        bool, typer.Option("--original", help="Restore the untouched original from its volumes instead.")
+    ] = False,
+    ca: Annotated[Path | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Put parts together again without loss, and prove that nothing is missing; says which part lacks."""
+    from transcoder.app import join as run
+    from transcoder.cli import render
+
+    result = run(path, out=out, original=original, ca=ca, progress=until_stopped(lambda _: None))
+    if as_json:
+        print(json.dumps(result.to_dict()))
+    else:
+        render.joined(result)
+
+
+@app.command()
+def report(
+    certificate: Annotated[Path, typer.Argument(help="A certificate, or a file of its delivery.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write; it must not exist.")],
+    source: Annotated[Path | None, typer.Option(help="The master, for the pictures before and after.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
+) -> None:
+    """Render the report of a delivery again, after verifying its certificate."""
+    from transcoder.app import render_report
+    from transcoder.cli import render
+
+    render.say(str(render_report(certificate, out=out, source=source, ca=ca)))
