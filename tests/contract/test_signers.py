@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.helpers import factories
 from transcoder.certificate import form, verify
@@ -43,3 +45,10 @@ def test_the_signature_is_small_and_carries_no_content(signer: Signer) -> None:
     signature = signer.sign(content)
     assert len(signature) < 4096
     assert b"secret case" not in signature
+
+
+def test_a_plain_signature_is_made_by_the_key_of_the_first_certificate(signer: Signer, pair: KeyPair) -> None:
+    key = signer.certificates[0].public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(signer.sign_bytes(b"a claim"), b"a claim", ec.ECDSA(hashes.SHA256()))
+    assert signer.certificates == (pair.certificate, *pair.chain)

@@ -21,11 +21,23 @@ class SignerIdentity:
 
 
 class Signer(Protocol):
-    """Makes detached CMS signatures (RFC 5652, ECDSA P-256 with SHA-256)."""
+    """Signs with one key on P-256: detached CMS (RFC 5652) for statements, plain ECDSA for other forms."""
 
     @property
     def identity(self) -> SignerIdentity:
         """Who signs."""
+        ...
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """The signer's certificate, and the authorities above it as far as they are known, leaf first."""
+        ...
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """A plain ECDSA signature over the SHA-256 of ``data``, in DER.
+
+        :raises CertificateError: where the key cannot be used.
+        """
         ...
 
     def sign(self, content: bytes) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from transcoder.certificate.base import SignerIdentity
@@ -24,6 +26,15 @@ class PemSigner:
             certificate_sha256=fingerprint(certificate),
             self_issued=is_self_issued(certificate),
         )
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """Leaf first."""
+        return (self._pair.certificate, *self._pair.chain)
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """A plain ECDSA signature over the SHA-256 of ``data``, in DER."""
+        return self._pair.key.sign(data, ec.ECDSA(hashes.SHA256()))
 
     def sign(self, content: bytes) -> bytes:
         """A detached, binary CMS signature in DER."""
