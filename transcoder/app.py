@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcoder import profile as profiles
-from transcoder.checking import render_report, verify
+from transcoder.checking import export_record, render_report, verify
 from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
 from transcoder.model import (
     CaseFields,
@@ -135,6 +135,7 @@ __all__ = [
     "Inspection",
     "KeyStatus",
     "expand",
+    "export_record",
     "inspect",
     "inspect_regions",
     "join",

@@ -8,7 +8,7 @@ from typing import Any
 
 from transcoder.certificate import verify as verification
 from transcoder.certificate.verify import Outcome, Step, Verification
-from transcoder.errors import CertificateError
+from transcoder.errors import CertificateError, UsageError
 from transcoder.looking import in_child, no_tick
 from transcoder.model import (
     Progress,
@@ -81,13 +81,9 @@ def render_report(
     from transcoder.report import html
 
     settings = settings or Settings.from_environment()
-    result = verify(path, ca=ca, settings=settings)[0]
-    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
-    if failed is not None or result.statement is None or result.signature is None:
-        raise CertificateError(
-            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
-            where=result.certificate.name,
-        )
+    result = _verified(path, ca, settings)
+    assert result.statement is not None
+    assert result.signature is not None
     shown = html.Illustrations()
     if source is not None:
         verification.confirm_master(result.statement, Path(source))
@@ -115,6 +111,55 @@ def render_report(
     with store.workspace() as work:
         (work / "report").write_text(page, encoding="utf-8")
         return store.publish({target.name: work / "report"})[target.name]
+
+
+def export_record(
+    path: Path | str,
+    *,
+    vocabulary: str,
+    out: Path | str,
+    ca: Path | str | None = None,
+    settings: Settings | None = None,
+) -> Path:
+    """Write what a certificate says in the words of another system, after verifying it.
+
+    :param vocabulary: ``case`` for CASE/UCO 1.5 as JSON-LD, ``premis`` for PREMIS 3 as XML.
+    :raises CertificateError: where the certificate does not verify.
+    :raises UsageError: where the vocabulary is none of these.
+    :raises StorageError: where ``out`` exists or cannot be written.
+    """
+    from transcoder.exports import case, premis
+    from transcoder.exports.events import Record
+
+    writers = {"case": case.export, "premis": premis.export}
+    if vocabulary not in writers:
+        raise UsageError(f"no such format: {vocabulary}", hint="case or premis", code="usage")
+    result = _verified(path, ca, settings or Settings.from_environment())
+    assert result.statement is not None
+    try:
+        content = writers[vocabulary](Record(result.statement, local.sha256_of(result.certificate)))
+    except verification.SENSELESS as error:
+        raise verification.senseless(error, result.certificate) from None
+    target = Path(out)
+    store = local.LocalStore(target.absolute().parent)
+    with store.workspace() as work:
+        (work / "export").write_bytes(content)
+        return store.publish({target.name: work / "export"})[target.name]
+
+
+def _verified(path: Path | str, ca: Path | str | None, settings: Settings) -> Verification:
+    """The first certificate of a path, all of whose steps hold.
+
+    :raises CertificateError: naming the step that does not.
+    """
+    result = verify(path, ca=ca, settings=settings)[0]
+    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
+    if failed is not None or result.statement is None or result.signature is None:
+        raise CertificateError(
+            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
+            where=result.certificate.name,
+        )
+    return result
 
 
 def _files_of(parsed: Mapping[str, Any], folder: Path) -> list[Path]:
