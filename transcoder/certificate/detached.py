@@ -61,7 +61,7 @@ def build(
 def _time(at: datetime) -> cms.Time:
     moment = require_aware(at).astimezone(UTC).replace(microsecond=0)
     # RFC 5652, 11.3: two digits of the year up to 2049, four from then on.
-    return cms.Time(name="utc_time" if moment.year < 2050 else "generalized_time", value=moment)
+    return cms.Time(name="utc_time" if moment.year < 2050 else "general_time", value=moment)
 
 
 def signature_value(signature: bytes) -> bytes:

@@ -9,6 +9,7 @@
 7. (with the source) The source is the master the certificate names.
 8. (with the source) Measuring again gives the same scores.
 9. (with the source) An independent implementation (scikit-image) agrees on sampled frames.
+11. (with a time-stamp) A time-stamping authority confirms when it was signed.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from typing import Any
 
 from cryptography import x509
 
-from transcoder.certificate import cms, delivered, form
+from transcoder.certificate import cms, delivered, form, trusted
 from transcoder.certificate.base import SignatureFacts
 from transcoder.certificate.delivered import confirm_master, find_certificates
 from transcoder.certificate.steps import SENSELESS, Outcome, Run, Step, Verification, need, senseless
+from transcoder.certificate.trusted import Trust
 from transcoder.errors import CertificateError
 
 TOLERANCE = 0.0005
@@ -36,6 +38,7 @@ __all__ = [
     "Outcome",
     "Step",
     "Tick",
+    "Trust",
     "Verification",
     "check_signature",
     "confirm_master",
@@ -46,38 +49,40 @@ __all__ = [
 ]
 
 
-def check_signature(content: bytes, signature: bytes, anchors: Sequence[x509.Certificate]) -> SignatureFacts:
-    """Steps 1 to 4 as one call, for a freshly made certificate.
+def check_signature(content: bytes, signature: bytes, anchors: Sequence[x509.Certificate] | Trust) -> SignatureFacts:
+    """Steps 1 to 4 as one call, for a freshly made certificate, or one that something else rests on.
 
+    :param anchors: authorities trusted here, or all there is to trust.
     :raises CertificateError: at the first step that fails.
     """
     form.parse(content)
     facts = cms.verify_detached(content, signature)
-    _trusted(facts, anchors)
-    _valid(facts)
+    trust = trusted.as_trust(anchors)
+    trusted.signer(facts, trust)
+    trusted.validity(facts, trust)
     return facts
 
 
 def verify(
     certificate: Path,
     *,
-    anchors: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate] | Trust,
     source: Path | None,
     measure: Callable[[dict[str, Any], Path, Path], list[Step]] | None,
 ) -> Verification:
     """Run every step that can run; a failed step does not hide the later ones that do not depend on it.
 
-    :param anchors: authorities trusted here.
+    :param anchors: authorities trusted here, or all there is to trust.
     :param source: the master, for steps 7 to 9.
     :param measure: runs steps 8 and 9 (injected, since decoding needs the layers above).
     """
-    run = Run()
+    run, trust = Run(), trusted.as_trust(anchors)
     content = run.read(certificate)
     signature = run.read(certificate.with_name(certificate.name + ".p7s"))
     parsed = run.step(1, "certificate is canonical and follows the schema", lambda: _parse(content))
     facts = run.step(2, "signature covers exactly this certificate", lambda: _signature(content, signature))
-    run.step(3, "signer leads to a trusted authority", lambda: _trusted(need(facts), anchors))
-    run.step(4, "signer was valid when it signed", lambda: _valid(need(facts)))
+    run.step(3, "signer leads to a trusted authority", lambda: trusted.signer(need(facts), trust))
+    run.step(4, "signer was valid when it signed", lambda: trusted.validity(need(facts), trust))
     run.step(
         5, "files are there with their size and SHA-256", lambda: delivered.files(need(parsed), certificate.parent)
     )
@@ -93,6 +98,7 @@ def verify(
             run.skip(9, "an independent implementation agrees", "needs steps 1, 5 and 7")
         else:
             run.steps += measure(parsed, source, certificate.parent)
+    _time_stamp(run, facts, parsed, trust)
     return Verification(
         certificate=certificate,
         steps=tuple(run.steps),
@@ -114,23 +120,15 @@ def _signature(content: bytes | None, signature: bytes | None) -> SignatureFacts
     return cms.verify_detached(content, signature)
 
 
-def _trusted(facts: SignatureFacts, anchors: Sequence[x509.Certificate]) -> str:
-    anchor = cms.find_anchor(facts.chain, anchors)
-    if anchor is None:
-        raise CertificateError(
-            f"the signer's authority ({facts.issuer}) is not trusted on this machine",
-            hint="get the authority's certificate from the sender by another way and name it with --ca FILE",
-            code="signer-untrusted",
-        )
-    note = "; self-issued: proves integrity, not who is behind the key" if facts.self_issued else ""
-    return f"{anchor.subject.rfc4514_string()}{note}"
-
-
-def _valid(facts: SignatureFacts) -> str:
-    problem = cms.not_valid_at(facts.chain, facts.signed_at)
-    if problem:
-        raise CertificateError(f"at {facts.signed_at:%Y-%m-%d %H:%M} UTC: {problem}", code="signer-not-valid")
-    return f"signed {facts.signed_at:%Y-%m-%d %H:%M:%S} UTC, by its own clock"
+def _time_stamp(run: Run, facts: SignatureFacts | None, parsed: dict[str, Any] | None, trust: Trust) -> None:
+    title = "a time-stamping authority confirms when it was signed"
+    promised = parsed is not None and parsed["predicate"].get("trusted_time") is not None
+    if facts is None:
+        run.skip(11, title, "needs step 2")
+    elif facts.time_stamp is None and not promised:
+        run.skip(11, title, "the signature has no time-stamp")
+    else:
+        run.step(11, title, lambda: trusted.time_stamp(facts, trust))
 
 
 def offset_of(parsed: dict[str, Any]) -> Fraction:
