@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcoder import profile as profiles
+from transcoder.certificate.trustfolder import Entry
 from transcoder.checking import export_record, render_report, verify
 from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
 from transcoder.model import (
@@ -22,7 +23,7 @@ from transcoder.profile import Profile
 from transcoder.request import Request
 from transcoder.settings import Settings
 from transcoder.storage import local
-from transcoder.wiring import KeyStatus, anchors, key_status, services
+from transcoder.wiring import KeyStatus, add_trust, anchors, key_status, rotate_keys, services, trust_folder
 
 if TYPE_CHECKING:
     from transcoder import joining
@@ -102,7 +103,7 @@ def join(
     :param path: the folder with the parts, or their certificate.
     :param out: the file to write; it must not exist.
     :param original: restore the untouched original from its volumes instead.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
     :raises InputError: naming each part that is missing, damaged or swapped (``parts-incomplete``).
     :raises CertificateError: where the certificate does not hold, or the whole is not what it names.
     """
@@ -132,8 +133,10 @@ def expand(paths: Iterable[Path]) -> list[Path]:
 
 
 __all__ = [
+    "Entry",
     "Inspection",
     "KeyStatus",
+    "add_trust",
     "expand",
     "export_record",
     "inspect",
@@ -142,8 +145,10 @@ __all__ = [
     "key_status",
     "plan",
     "render_report",
+    "rotate_keys",
     "services",
     "transcode",
+    "trust_folder",
     "verify",
     "video_streams",
 ]

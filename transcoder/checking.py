@@ -32,7 +32,7 @@ def verify(
 
     :param path: a delivery's folder, one of its files, or a certificate.
     :param source: the master, to measure again.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
     :raises InputError: where no certificate belongs to the path.
     :raises CertificateError: where ``ca`` cannot be read.
     """

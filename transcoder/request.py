@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcoder.certificate.base import Signer
+from transcoder.certificate.base import Signer, TimeStamper
 from transcoder.model import CaseFields, Override, ProgressCallback
 from transcoder.profile import Profile
 from transcoder.sandbox.limits import DEFAULT_POLICY, Policy
@@ -18,6 +18,8 @@ from transcoder.storage.base import Store
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from transcoder.certificate.trusted import Trust
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -25,10 +27,14 @@ class Services:
 
     store: Store
     signer: Signer
-    anchors: Sequence[x509.Certificate]
+    anchors: Sequence[x509.Certificate] | Trust
     now: Callable[[], datetime]
     sandbox: Policy = DEFAULT_POLICY
     """How the process is confined that handles the media."""
+    stamper: TimeStamper | None = None
+    """Asked when each certificate was signed, where one is named."""
+    warnings: Sequence[str] = ()
+    """About the signer, for every certificate it signs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
