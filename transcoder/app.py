@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcoder import profile as profiles
+from transcoder.audit.base import Sent
+from transcoder.auditing import read_audit, sign_audit, verify_audit
 from transcoder.checking import render_report, verify
 from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
 from transcoder.model import (
@@ -19,7 +21,7 @@ from transcoder.model import (
     ignore_progress,
 )
 from transcoder.profile import Profile
-from transcoder.request import Request
+from transcoder.request import Request, ignore_sent
 from transcoder.settings import Settings
 from transcoder.storage import local
 from transcoder.wiring import KeyStatus, anchors, key_status, services
@@ -45,6 +47,7 @@ def transcode(
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
     stream: int | None = None,
+    on_sent: Callable[[Sent], None] = ignore_sent,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -62,6 +65,7 @@ def transcode(
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
     :param stream: number of the video stream to deliver, of several; None means the best one.
+    :param on_sent: called before any work where the audit log knows an earlier delivery of the same.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -84,6 +88,7 @@ def transcode(
         within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
         stream=stream,
+        on_sent=on_sent,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 
@@ -140,9 +145,12 @@ __all__ = [
     "join",
     "key_status",
     "plan",
+    "read_audit",
     "render_report",
     "services",
+    "sign_audit",
     "transcode",
     "verify",
+    "verify_audit",
     "video_streams",
 ]

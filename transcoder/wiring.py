@@ -1,4 +1,4 @@
-"""Wiring only: settings become keys, a store and a policy for the sandbox."""
+"""Wiring only: settings become keys, a store, an audit log and a policy for the sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from transcoder.audit.base import Journal, NoJournal
+from transcoder.audit.log import AuditLog
 from transcoder.certificate import keys
+from transcoder.certificate.base import Signer
 from transcoder.certificate.signer import PemSigner
 from transcoder.errors import UsageError
 from transcoder.request import Services
@@ -73,7 +76,22 @@ def services(out: Path, settings: Settings | None = None) -> Services:
         anchors=pair.chain or (pair.certificate,),
         now=lambda: datetime.now(UTC),
         sandbox=settings.sandbox,
+        audit=journal(settings),
     )
+
+
+def journal(settings: Settings) -> Journal:
+    """The audit log, or what keeps nothing where it is off."""
+    return audit_log(settings) if settings.audit else NoJournal()
+
+
+def audit_log(settings: Settings) -> AuditLog:
+    """The audit log, also where nothing is added to it; its key is loaded where a checkpoint is due."""
+
+    def signer() -> Signer:
+        return PemSigner(_load(settings)[0])
+
+    return AuditLog(settings.home / "audit", signer)
 
 
 def anchors(ca: Path | None, settings: Settings) -> Sequence[Any]:
