@@ -9,6 +9,7 @@
 7. (with the source) The source is the master the certificate names.
 8. (with the source) Measuring again gives the same scores.
 9. (with the source) An independent implementation (scikit-image) agrees on sampled frames.
+12. (with receipts) Every receipt is signed by a recipient who is trusted here, and is for this certificate.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from typing import Any
 
 from cryptography import x509
 
-from transcoder.certificate import cms, form, sets
+from transcoder.certificate import cms, form, receipts, sets
 from transcoder.certificate.base import SignatureFacts
+from transcoder.certificate.receipts import Receipt
 from transcoder.errors import CertificateError, InputError, TranscodeError
 from transcoder.parts.survey import survey
 from transcoder.parts.volumes import parse_name
@@ -76,6 +78,8 @@ class Verification:
     verdict: str | None
     signature: SignatureFacts | None
     statement: dict[str, Any] | None
+    receipts: tuple[Receipt, ...] = ()
+    """Those that hold."""
 
     @property
     def ok(self) -> bool:
@@ -100,6 +104,7 @@ class Verification:
                 {"number": s.number, "title": s.title, "outcome": str(s.outcome), "detail": s.detail}
                 for s in self.steps
             ],
+            "receipts": [receipt.to_dict() for receipt in self.receipts],
         }
 
 
@@ -114,7 +119,9 @@ def find_certificates(path: Path) -> list[Path]:
         found = [path] if path.exists() else []
     else:
         bare = path.name.removesuffix(".p7s")
-        stems = [bare.removesuffix(ending) for ending in (*ENDINGS, ".report.html")] + [Path(bare).stem]
+        stems = [bare.removesuffix(ending) for ending in (*ENDINGS, ".report.html", receipts.ENDING)] + [
+            Path(bare).stem
+        ]
         candidates = [path.with_name(stem + ending) for stem in stems for ending in ENDINGS]
         candidates.append(path.with_name(bare))
         found = [item for item in dict.fromkeys(candidates) if item.name.endswith(ENDINGS) and item.exists()][:1]
@@ -157,12 +164,16 @@ def verify(
     anchors: Sequence[x509.Certificate],
     source: Path | None,
     measure: Callable[[dict[str, Any], Path, Path], list[Step]] | None,
+    named: Sequence[Path] = (),
+    recipients: Sequence[x509.Certificate] = (),
 ) -> Verification:
     """Run every step that can run; a failed step does not hide the later ones that do not depend on it.
 
     :param anchors: authorities trusted here.
     :param source: the master, for steps 7 to 9.
     :param measure: runs steps 8 and 9 (injected, since decoding needs the layers above).
+    :param named: receipts for step 12, beside those that lie beside the certificate.
+    :param recipients: authorities trusted for receipts, beside ``anchors``.
     """
     run = _Run()
     content = run.read(certificate)
@@ -184,12 +195,14 @@ def verify(
             run.skip(9, "an independent implementation agrees", "needs steps 1, 5 and 7")
         else:
             run.steps += measure(parsed, source, certificate.parent)
+    held = _receipts(run, certificate, content, named, [*anchors, *recipients])
     return Verification(
         certificate=certificate,
         steps=tuple(run.steps),
         verdict=parsed["predicate"]["verdict"] if parsed else None,
         signature=facts,
         statement=parsed,
+        receipts=tuple(held),
     )
 
 
@@ -292,6 +305,37 @@ def _files(parsed: dict[str, Any], folder: Path) -> str:
     return (f"{len(files)} file(s)" if files else "a refusal delivers no media") + volumes
 
 
+def _receipts(
+    run: _Run, certificate: Path, content: bytes | None, named: Sequence[Path], anchors: Sequence[x509.Certificate]
+) -> list[Receipt]:
+    """Step 12; the receipts that hold are returned even where another one fails it."""
+    title = "receipts are for this certificate, by trusted recipients"
+    there = {path.resolve(): path for path in (*receipts.find(certificate, stem_of(certificate)), *named)}
+    if not there:
+        run.skip(12, title, "no receipt beside the certificate, and none named")
+        return []
+    held: list[Receipt] = []
+
+    def read() -> str:
+        faults = []
+        for path in there.values():
+            try:
+                held.append(receipts.read(path, _need(content), anchors))
+            except CertificateError as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+        return "; ".join(str(receipt) for receipt in held)
+
+    run.step(12, title, read)
+    return held
+
+
+def stem_of(certificate: Path) -> str:
+    """The common name of a delivery's files."""
+    return next(certificate.name.removesuffix(e) for e in ENDINGS if certificate.name.endswith(e))
+
+
 def _volumes(original: dict[str, Any] | None, folder: Path) -> str:
     if original is None:
         return ""
@@ -310,7 +354,7 @@ def _volumes(original: dict[str, Any] | None, folder: Path) -> str:
 def _cap(parsed: dict[str, Any], certificate: Path) -> str:
     predicate = parsed["predicate"]
     cap = predicate["profile"]["payload_cap_bytes"]
-    stem = next(certificate.name.removesuffix(e) for e in ENDINGS if certificate.name.endswith(e))
+    stem = stem_of(certificate)
     names = {item["name"] for item in predicate["files"]} | {
         certificate.name, f"{certificate.name}.p7s", f"{stem}.report.html",
     }  # fmt: skip

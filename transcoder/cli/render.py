@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transcoder.audit.base import Sent
     from transcoder.audit.checking import Checked
     from transcoder.joining import Joined
+    from transcoder.receiving import Received
 
 _WORDS = {
     "identical": "identical (same bytes)",
@@ -130,6 +131,28 @@ def verification(result: Verification) -> None:
         say(f'  VERIFIED: the certificate holds; its verdict is "{result.verdict}"')
     else:
         say("  NOT VERIFIED")
+
+
+def received(result: Received) -> None:
+    """What arrived, what lacks, and where the receipt is."""
+    said = result.receipt
+    counts = said["counts"]
+    say(f"{result.certificate.name}: " + ("all of it arrived" if said["complete"] else "INCOMPLETE"))
+    say(f"  {counts['intact']} of {counts['files']} files are intact, {counts['unplayable']} of them do not decode")
+    for item in said["files"]:
+        if item["state"] != "intact":
+            say(f"  {item['state'].upper()}: {item['name']}" + (f": {item['detail']}" if item["detail"] else ""))
+    if said["lacking_omitted"]:
+        say(f"  and {said['lacking_omitted']} more that are missing or damaged")
+    original = said["original"]
+    if original is not None:
+        say(f"  {original['intact']} of {original['volumes']} volumes of the original are intact")
+        for state in ("missing", "damaged"):
+            if original[state]:
+                say(f"  {state.upper()}: volumes {original[state]}")
+    for name in said["foreign"]:
+        complain(f"{name} is no file of this delivery")
+    say(f"  receipt for the sender: {result.path} and {result.path.name}.p7s")
 
 
 def joined(result: Joined) -> None:
