@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,15 @@ def pair(keys_folder: Path) -> KeyPair:
     from transcoder.certificate import keys
 
     return keys.load_pair(keys_folder / keys.LEAF_KEY_FILE, keys_folder / keys.LEAF_FILE, keys_folder / keys.CA_FILE)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home, and with it an audit log, for each test; made only where something is kept in it."""
+    folder = tmp_path_factory.getbasetemp() / "homes" / secrets.token_hex(8)
+    monkeypatch.setenv("TRANSCODER_HOME", str(folder))
+    monkeypatch.delenv("TRANSCODER_AUDIT", raising=False)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transcoder.audit.base import job as audited
 from transcoder.certificate import verify as verification
 from transcoder.certificate.verify import Outcome, Step, Verification
 from transcoder.errors import CertificateError, UsageError
@@ -15,9 +18,10 @@ from transcoder.model import (
     ProgressCallback,
     ignore_progress,
 )
+from transcoder.recording import note_receipts, verified
 from transcoder.settings import Settings
 from transcoder.storage import local
-from transcoder.wiring import anchors
+from transcoder.wiring import anchors, journal
 
 
 def verify(
@@ -25,6 +29,8 @@ def verify(
     *,
     source: Path | str | None = None,
     ca: Path | str | None = None,
+    receipts: Sequence[Path | str] = (),
+    receipt_ca: Path | str | None = None,
     progress: ProgressCallback = ignore_progress,
     settings: Settings | None = None,
 ) -> list[Verification]:
@@ -33,8 +39,11 @@ def verify(
     :param path: a delivery's folder, one of its files, or a certificate.
     :param source: the master, to measure again.
     :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
+    :param receipts: receipts that came back, beside those that lie beside the certificate.
+    :param receipt_ca: PEM file of further authorities to trust for receipts.
     :raises InputError: where no certificate belongs to the path.
-    :raises CertificateError: where ``ca`` cannot be read.
+    :raises CertificateError: where ``ca`` or ``receipt_ca`` cannot be read.
+    :raises StorageError: where it cannot be written into the audit log.
     """
 
     from transcoder import tasks
@@ -49,16 +58,40 @@ def verify(
         steps = in_child(tasks.REMEASURE, arguments, settings, master, _files_of(parsed, folder), tick)
         return list(steps)
 
-    trusted = anchors(Path(ca) if ca is not None else None, settings)
-    return [
-        verification.verify(
-            certificate,
-            anchors=trusted,
-            source=Path(source) if source is not None else None,
-            measure=measure,
-        )
-        for certificate in verification.find_certificates(Path(path))
-    ]
+    log = journal(settings)
+    with audited(log, "verify", {"path": str(Path(path).absolute())}) as entry:
+        entry.begin({"with_source": source is not None})
+        trusted = anchors(Path(ca) if ca is not None else None, settings)
+        recipients = anchors(Path(receipt_ca), settings).anchors if receipt_ca is not None else ()
+        certificates = verification.find_certificates(Path(path))
+        named = _shared_out([Path(item) for item in receipts], certificates)
+        results = [
+            verification.verify(
+                certificate,
+                anchors=trusted,
+                source=Path(source) if source is not None else None,
+                measure=measure,
+                named=named[certificate],
+                recipients=recipients,
+            )
+            for certificate in certificates
+        ]
+        entry.end(verified(results))
+        note_receipts(log, results)
+    return results
+
+
+def _shared_out(receipts: Sequence[Path], certificates: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Each named receipt to the certificate it is for; one that is for none fails with each of them."""
+    named: dict[Path, list[Path]] = {certificate: [] for certificate in certificates}
+    hashes = {local.sha256_of(certificate): certificate for certificate in certificates if certificate.is_file()}
+    for path in receipts:
+        wanted = None
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+            wanted = hashes.get(json.loads(path.read_bytes())["certificate"]["sha256"])
+        for certificate in [wanted] if wanted is not None else certificates:
+            named[certificate].append(path)
+    return named
 
 
 def render_report(

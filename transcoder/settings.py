@@ -19,6 +19,10 @@ PREFIX = "TRANSCODER_"
 _TSA_TIMEOUT_S = 10.0
 
 
+def _home(environment: Mapping[str, str] = os.environ) -> Path:
+    return Path(environment.get(f"{PREFIX}HOME") or platformdirs.user_data_dir("transcoder"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting; the environment variable is ``TRANSCODER_`` and the name in capitals."""
@@ -51,12 +55,19 @@ class Settings:
     """How long it may take to answer."""
     trust_dir: Path | None = None
     """Folder of authorities and revocation lists that verifying goes by."""
+    home: Path = field(default_factory=_home)
+    """Where the tool keeps what it must remember: the audit log is the folder ``audit`` in it."""
+    audit: bool = True
+    """``TRANSCODER_AUDIT=off`` does without an audit log."""
     sandbox: Policy = DEFAULT_POLICY
     """``TRANSCODER_SANDBOX`` is its mode, ``TRANSCODER_SANDBOX_CPU_S`` and so on are its limits."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """The settings of this process; an empty variable counts as unset."""
+        """The settings of this process; an empty variable counts as unset.
+
+        :raises UsageError: where one has no such value.
+        """
 
         def text(name: str) -> str | None:
             return environment.get(PREFIX + name) or None
@@ -82,6 +93,8 @@ class Settings:
             tsa_ca=path("TSA_CA"),
             tsa_timeout_s=_seconds(text("TSA_TIMEOUT_S")),
             trust_dir=path("TRUST_DIR") or Path(platformdirs.user_config_dir("transcoder")) / "trust",
+            home=_home(environment),
+            audit=_switch(environment.get(f"{PREFIX}AUDIT") or "on"),
             sandbox=Policy.from_text(environment.get(f"{PREFIX}SANDBOX", ""), limits, cache),
         )
 
@@ -96,3 +109,9 @@ def _seconds(value: str | None) -> float:
     if not 0 < seconds <= 300:
         raise UsageError("must be a number of seconds, more than 0 and at most 300", where="TRANSCODER_TSA_TIMEOUT_S")
     return seconds
+
+
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise UsageError(f"neither on nor off: {text[:40]}", where=f"{PREFIX}AUDIT", code="usage")
+    return text == "on"

@@ -1,4 +1,4 @@
-"""Wiring only: settings become keys, a store, a policy for the sandbox, and whom to trust."""
+"""Wiring only: settings become keys, a store, an audit log, a policy for the sandbox, and whom to trust."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcoder import keyring
+from transcoder.audit.base import Journal, NoJournal
+from transcoder.audit.log import AuditLog
 from transcoder.certificate import keys, rotation
+from transcoder.certificate.base import Signer
 from transcoder.certificate.trusted import Trust
 from transcoder.certificate.trustfolder import Entry, Kind, TrustFolder
 from transcoder.errors import UsageError
@@ -96,9 +99,24 @@ def services(out: Path, settings: Settings | None = None) -> Services:
         anchors=trust,
         now=lambda: datetime.now(UTC),
         sandbox=settings.sandbox,
+        audit=journal(settings),
         stamper=_stamper(settings, trust),
         warnings=loaded.warnings,
     )
+
+
+def journal(settings: Settings) -> Journal:
+    """The audit log, or what keeps nothing where it is off."""
+    return audit_log(settings) if settings.audit else NoJournal()
+
+
+def audit_log(settings: Settings) -> AuditLog:
+    """The audit log, also where nothing is added to it; its key is loaded where a checkpoint is due."""
+
+    def signer() -> Signer:
+        return keyring.load(settings).signer
+
+    return AuditLog(settings.home / "audit", signer)
 
 
 def _stamper(settings: Settings, trust: Trust) -> TimeStamper | None:

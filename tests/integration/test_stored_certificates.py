@@ -9,7 +9,8 @@ import pytest
 
 from tests.helpers.deliveries import outcomes
 from transcoder.app import export_record, render_report, verify
-from transcoder.certificate.verify import ENDINGS, Outcome
+from transcoder.certificate.delivered import ENDINGS
+from transcoder.certificate.verify import Outcome
 
 STORED = Path(__file__).resolve().parents[1] / "data" / "certificates"
 CERTIFICATES = sorted(item for ending in ENDINGS for item in STORED.glob(f"*/*{ending}"))
@@ -20,7 +21,8 @@ def label(path: Path) -> str:
 
 
 def master_of(certificate: Path) -> Path:
-    return certificate.parent / "masters" / json.loads(certificate.read_bytes())["predicate"]["source"]["name"]
+    name: str = json.loads(certificate.read_bytes())["predicate"]["source"]["name"]
+    return certificate.parent / "masters" / name
 
 
 def test_a_video_a_picture_and_a_refusal_are_stored() -> None:

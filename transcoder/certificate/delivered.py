@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transcoder.certificate import sets
+from transcoder.certificate import receipts, sets
 from transcoder.errors import CertificateError, InputError
 from transcoder.parts.survey import survey
 from transcoder.parts.volumes import parse_name
@@ -27,7 +27,9 @@ def find_certificates(path: Path) -> list[Path]:
         found = [path] if path.exists() else []
     else:
         bare = path.name.removesuffix(".p7s")
-        stems = [bare.removesuffix(ending) for ending in (*ENDINGS, ".report.html")] + [Path(bare).stem]
+        stems = [bare.removesuffix(ending) for ending in (*ENDINGS, ".report.html", receipts.ENDING)] + [
+            Path(bare).stem
+        ]
         candidates = [path.with_name(stem + ending) for stem in stems for ending in ENDINGS]
         candidates.append(path.with_name(bare))
         found = [item for item in dict.fromkeys(candidates) if item.name.endswith(ENDINGS) and item.exists()][:1]
@@ -40,6 +42,11 @@ def find_certificates(path: Path) -> list[Path]:
             code="no-certificate",
         )
     return found
+
+
+def stem_of(certificate: Path) -> str:
+    """The common name of a delivery's files."""
+    return next(certificate.name.removesuffix(e) for e in ENDINGS if certificate.name.endswith(e))
 
 
 def _naming(path: Path) -> list[Path]:
@@ -105,7 +112,7 @@ def cap(parsed: dict[str, Any], certificate: Path) -> str:
     """
     predicate = parsed["predicate"]
     cap_bytes = predicate["profile"]["payload_cap_bytes"]
-    stem = next(certificate.name.removesuffix(e) for e in ENDINGS if certificate.name.endswith(e))
+    stem = stem_of(certificate)
     names = {item["name"] for item in predicate["files"]} | {
         certificate.name, f"{certificate.name}.p7s", f"{stem}.report.html",
     }  # fmt: skip

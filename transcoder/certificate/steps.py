@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from transcoder.certificate.base import SignatureFacts
+from transcoder.certificate.receipts import Receipt
 from transcoder.errors import CertificateError, TranscodeError
 
 SENSELESS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
@@ -52,6 +53,8 @@ class Verification:
     verdict: str | None
     signature: SignatureFacts | None
     statement: dict[str, Any] | None
+    receipts: tuple[Receipt, ...] = ()
+    """Those that hold."""
 
     @property
     def ok(self) -> bool:
@@ -76,6 +79,7 @@ class Verification:
                 {"number": s.number, "title": s.title, "outcome": str(s.outcome), "detail": s.detail}
                 for s in self.steps
             ],
+            "receipts": [receipt.to_dict() for receipt in self.receipts],
         }
 
 

@@ -43,6 +43,15 @@ def signer(facts: SignatureFacts, trust: Trust) -> str:
     return f"{path[-1].subject.rfc4514_string()}{note}" + (f"; {late}" if late else "")
 
 
+def confirm(facts: SignatureFacts, trust: Trust) -> None:
+    """Steps 3 and 4 as one call, for whatever else was signed.
+
+    :raises CertificateError: where the signer is not trusted here, or was not valid when it signed.
+    """
+    signer(facts, trust)
+    validity(facts, trust)
+
+
 def _signing_path(facts: SignatureFacts, trust: Trust) -> tuple[x509.Certificate, ...]:
     path = chain.path_to(facts.chain, trust.anchors)
     if not path:

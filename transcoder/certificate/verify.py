@@ -10,20 +10,23 @@
 8. (with the source) Measuring again gives the same scores.
 9. (with the source) An independent implementation (scikit-image) agrees on sampled frames.
 11. (with a time-stamp) A time-stamping authority confirms when it was signed.
+12. (with receipts) Every receipt is signed by a recipient who is trusted here, and is for this certificate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
-from transcoder.certificate import cms, delivered, form, trusted
+from transcoder.certificate import cms, delivered, form, receipts, trusted
 from transcoder.certificate.base import SignatureFacts
 from transcoder.certificate.delivered import confirm_master, find_certificates
+from transcoder.certificate.receipts import Receipt
 from transcoder.certificate.steps import SENSELESS, Outcome, Run, Step, Verification, need, senseless
 from transcoder.certificate.trusted import Trust
 from transcoder.errors import CertificateError
@@ -57,9 +60,7 @@ def check_signature(content: bytes, signature: bytes, anchors: Sequence[x509.Cer
     """
     form.parse(content)
     facts = cms.verify_detached(content, signature)
-    trust = trusted.as_trust(anchors)
-    trusted.signer(facts, trust)
-    trusted.validity(facts, trust)
+    trusted.confirm(facts, trusted.as_trust(anchors))
     return facts
 
 
@@ -69,12 +70,16 @@ def verify(
     anchors: Sequence[x509.Certificate] | Trust,
     source: Path | None,
     measure: Callable[[dict[str, Any], Path, Path], list[Step]] | None,
+    named: Sequence[Path] = (),
+    recipients: Sequence[x509.Certificate] = (),
 ) -> Verification:
     """Run every step that can run; a failed step does not hide the later ones that do not depend on it.
 
     :param anchors: authorities trusted here, or all there is to trust.
     :param source: the master, for steps 7 to 9.
     :param measure: runs steps 8 and 9 (injected, since decoding needs the layers above).
+    :param named: receipts for step 12, beside those that lie beside the certificate.
+    :param recipients: authorities trusted for receipts, beside ``anchors``.
     """
     run, trust = Run(), trusted.as_trust(anchors)
     content = run.read(certificate)
@@ -99,12 +104,15 @@ def verify(
         else:
             run.steps += measure(parsed, source, certificate.parent)
     _time_stamp(run, facts, parsed, trust)
+    believed = replace(trust, anchors=[*trust.anchors, *recipients])
+    held = _receipts(run, certificate, content, named, believed)
     return Verification(
         certificate=certificate,
         steps=tuple(run.steps),
         verdict=parsed["predicate"]["verdict"] if parsed else None,
         signature=facts,
         statement=parsed,
+        receipts=tuple(held),
     )
 
 
@@ -129,6 +137,30 @@ def _time_stamp(run: Run, facts: SignatureFacts | None, parsed: dict[str, Any] |
         run.skip(11, title, "the signature has no time-stamp")
     else:
         run.step(11, title, lambda: trusted.time_stamp(facts, trust))
+
+
+def _receipts(run: Run, certificate: Path, content: bytes | None, named: Sequence[Path], trust: Trust) -> list[Receipt]:
+    """Step 12; the receipts that hold are returned even where another one fails it."""
+    title = "receipts are for this certificate, by trusted recipients"
+    there = {path.resolve(): path for path in (*receipts.find(certificate, delivered.stem_of(certificate)), *named)}
+    if not there:
+        run.skip(12, title, "no receipt beside the certificate, and none named")
+        return []
+    held: list[Receipt] = []
+
+    def read() -> str:
+        faults = []
+        for path in there.values():
+            try:
+                held.append(receipts.read(path, need(content), trust))
+            except CertificateError as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+        return "; ".join(str(receipt) for receipt in held)
+
+    run.step(12, title, read)
+    return held
 
 
 def offset_of(parsed: dict[str, Any]) -> Fraction:

@@ -112,6 +112,7 @@ def apply(
             from_s=parse_clock(from_) if from_ is not None else None,
             to_s=parse_clock(to) if to is not None else None,
             stream=number,
+            on_sent=partial(render.already_sent, source),
         )
 
     codes = []
