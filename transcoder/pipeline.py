@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transcoder import crediting
+from transcoder.credentials.notary import chain_pem
+from transcoder.crediting import EMBED
 from transcoder.errors import (
     CapUnreachable,
     EncodeError,
@@ -27,7 +31,7 @@ from transcoder.parts import volumes
 from transcoder.parts.volumes import Volume
 from transcoder.request import Request, Services
 from transcoder.sandbox import parent
-from transcoder.sandbox.parent import Task
+from transcoder.sandbox.parent import Task, Worker
 from transcoder.storage import local
 from transcoder.storage.base import Admitted
 
@@ -48,7 +52,7 @@ def transcode(request: Request, services: Services) -> Delivery:
     """
     started = time.monotonic()
     tick = _ticker(request)
-    with parent.worker(MAKE, services.sandbox) as worker:
+    with parent.worker(MAKE, services.sandbox) as worker, ExitStack() as later:
         from transcoder import packet as packets  # while the child loads its own
 
         packets.prepare()
@@ -60,7 +64,11 @@ def transcode(request: Request, services: Services) -> Delivery:
         if request.clip is None:
             _reserve(expected, services)
 
+        embedder: list[Worker] = []
+
         def note(name: str, value: Any) -> None:
+            if name == "stem" and not embedder:  # the other child has loaded what it needs, and leaves a processor
+                embedder.append(later.enter_context(parent.worker(EMBED, services.sandbox)))
             if name == "stem" and request.clip is not None:  # a clip's is known only when its frames are
                 _reserve(confirm_stem(str(value), expected, clipped=True), services)
 
@@ -83,7 +91,12 @@ def transcode(request: Request, services: Services) -> Delivery:
             confirm_stem(made.stem, expected, clipped=request.clip is not None)
             original = _volumes(request, master, made, work, tick)
             local.confirm_unchanged(admitted, tick)
-            packet = packets.certify(made, original, answer.layers, master, request, services, work)
+            (work / "credited").mkdir()
+            credited = crediting.credit(
+                embedder[0] if embedder else None, made, packets.confirm(made, work / "made", request.profile),
+                master, request, services, work / "credited", tick,
+            )  # fmt: skip
+            packet = packets.certify(made, credited, original, answer.layers, master, request, services, work)
             published = services.store.publish(packet.files)
 
     return _result(made, request, admitted, packet, published, time.monotonic() - started)
@@ -109,6 +122,8 @@ def _order(request: Request, services: Services, admitted: Admitted, started: fl
         began=started,
         signer=services.signer.identity,
         issued_at=services.now(),
+        chain_pem=chain_pem(services.signer.certificates),
+        trusted_pem=chain_pem(services.anchors),
     )
 
 
