@@ -164,7 +164,7 @@ def _result(
 
 
 def _ticker(request: Request) -> Tick:
-    units = {"hash": "bytes", "confirm": "bytes", "encode": "frames", "measure": "frames"}
+    units = {"hash": "bytes", "confirm": "bytes", "encode": "frames", "measure": "frames", "credentials": "files"}
     name = str(request.source)
 
     def tick(phase: str, done: int, total: int | None) -> None:

@@ -9,6 +9,7 @@
 7. (with the source) The source is the master the certificate names.
 8. (with the source) Measuring again gives the same scores.
 9. (with the source) An independent implementation (scikit-image) agrees on sampled frames.
+10. Content Credentials (C2PA) in the files are valid, signed by the same signer, and name this master.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from transcoder.parts.volumes import parse_name
 TOLERANCE = 0.0005
 """Scores may differ by this between builds of the decoders; on one build they are equal."""
 ENDINGS = (".certificate.json", ".refusal.json")
+TITLE_10 = "Content Credentials are valid, of the same signer, and name this master"
 Tick = Callable[[str, int, int | None], None]
 SENSELESS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 """What values that follow the schema and still make no sense can raise; a failed step, never a crash."""
@@ -157,12 +159,14 @@ def verify(
     anchors: Sequence[x509.Certificate],
     source: Path | None,
     measure: Callable[[dict[str, Any], Path, Path], list[Step]] | None,
+    credentials: Callable[[dict[str, Any], Path, SignatureFacts], str] | None = None,
 ) -> Verification:
     """Run every step that can run; a failed step does not hide the later ones that do not depend on it.
 
     :param anchors: authorities trusted here.
     :param source: the master, for steps 7 to 9.
     :param measure: runs steps 8 and 9 (injected, since decoding needs the layers above).
+    :param credentials: runs step 10 (injected for the same reason): returns what it found, or raises.
     """
     run = _Run()
     content = run.read(certificate)
@@ -184,6 +188,14 @@ def verify(
             run.skip(9, "an independent implementation agrees", "needs steps 1, 5 and 7")
         else:
             run.steps += measure(parsed, source, certificate.parent)
+    if parsed is None or facts is None or not run.passed(5):
+        run.skip(10, TITLE_10, "needs steps 1, 2 and 5")
+    elif not any(item["carrier"] != "none" for item in parsed["predicate"].get("credentials", {}).get("files", ())):
+        run.skip(10, TITLE_10, "the certificate names none")
+    elif credentials is None:
+        run.skip(10, TITLE_10, "they were not read")
+    else:
+        run.step(10, TITLE_10, lambda: credentials(parsed, certificate.parent, facts))
     return Verification(
         certificate=certificate,
         steps=tuple(run.steps),
@@ -271,7 +283,7 @@ def _files(parsed: dict[str, Any], folder: Path) -> str:
     files = predicate["files"]
     if predicate["verdict"] != "refused" and named != {item["name"]: item["sha256"] for item in files}:
         raise CertificateError("the certificate's subjects and files contradict each other")
-    whole = [item["sha256"] for item in files if item["role"] != "evidence"]
+    whole = [item["sha256"] for item in files if item["role"] not in ("evidence", "credentials")]
     if predicate["verdict"] == "identical" and whole != [predicate["source"]["sha256"]]:
         raise CertificateError("the certificate calls a file identical that is not its master's bytes")
     for item in files:
