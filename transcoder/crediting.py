@@ -28,7 +28,7 @@ from transcoder.storage import local
 ROLE = "credentials"
 """Of a manifest store beside its file."""
 _SIGNATURES_PER_FILE = 3
-"""With the master's own manifest, without it, and beside the file."""
+"""With the master's own manifest, without it, and beside the file; or beside it alone, in one of two ways."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

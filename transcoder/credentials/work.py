@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transcoder.credentials import embedding, reading
@@ -76,14 +76,23 @@ def _one(
         if len(store) > SHARE * cap_bytes:
             return _none(item, NO_ROOM)
     beside = target.with_name(target.name + SIDECAR)
-    with item.path.open("rb") as media:
-        store = embedding.write(facts, chain_pem, media, None, context.ask)
+    store = _beside(item, chain_pem, context)
     if len(store) > SHARE * cap_bytes:
         return _none(item, NO_ROOM)
     beside.write_bytes(store)
     _confirm(item.path, trusted_pem, beside)
     return Written(name=facts.title, carrier=Carrier.SIDECAR, path=beside, manifest_bytes=len(store),
                    with_incoming=False, note="its bytes stay as they are" if item.untouched else "")  # fmt: skip
+
+
+def _beside(item: Item, chain_pem: str, context: Context) -> bytes:
+    """A store that covers the file as it is, whatever its name says it is."""
+    with item.path.open("rb") as media:
+        try:
+            return embedding.write(item.facts, chain_pem, media, None, context.ask)
+        except EmbeddingError:
+            media.seek(0)
+            return embedding.write(replace(item.facts, suffix=""), chain_pem, media, None, context.ask)
 
 
 def _none(item: Item, why: str) -> Written:
