@@ -9,6 +9,7 @@
 7. (with the source) The source is the master the certificate names.
 8. (with the source) Measuring again gives the same scores.
 9. (with the source) An independent implementation (scikit-image) agrees on sampled frames.
+10. Content Credentials (C2PA) in the files are valid, signed by the same signer, and name this master.
 11. (with a time-stamp) A time-stamping authority confirms when it was signed.
 12. (with receipts) Every receipt is signed by a recipient who is trusted here, and is for this certificate.
 """
@@ -33,6 +34,7 @@ from transcoder.errors import CertificateError
 
 TOLERANCE = 0.0005
 """Scores may differ by this between builds of the decoders; on one build they are equal."""
+TITLE_10 = "Content Credentials are valid, of the same signer, and name this master"
 Tick = Callable[[str, int, int | None], None]
 
 __all__ = [
@@ -72,6 +74,7 @@ def verify(
     measure: Callable[[dict[str, Any], Path, Path], list[Step]] | None,
     named: Sequence[Path] = (),
     recipients: Sequence[x509.Certificate] = (),
+    credentials: Callable[[dict[str, Any], Path, SignatureFacts], str] | None = None,
 ) -> Verification:
     """Run every step that can run; a failed step does not hide the later ones that do not depend on it.
 
@@ -80,6 +83,7 @@ def verify(
     :param measure: runs steps 8 and 9 (injected, since decoding needs the layers above).
     :param named: receipts for step 12, beside those that lie beside the certificate.
     :param recipients: authorities trusted for receipts, beside ``anchors``.
+    :param credentials: runs step 10 (injected for the same reason): returns what it found, or raises.
     """
     run, trust = Run(), trusted.as_trust(anchors)
     content = run.read(certificate)
@@ -103,6 +107,14 @@ def verify(
             run.skip(9, "an independent implementation agrees", "needs steps 1, 5 and 7")
         else:
             run.steps += measure(parsed, source, certificate.parent)
+    if parsed is None or facts is None or not run.passed(5):
+        run.skip(10, TITLE_10, "needs steps 1, 2 and 5")
+    elif not any(item["carrier"] != "none" for item in parsed["predicate"].get("credentials", {}).get("files", ())):
+        run.skip(10, TITLE_10, "the certificate names none")
+    elif credentials is None:
+        run.skip(10, TITLE_10, "they were not read")
+    else:
+        run.step(10, TITLE_10, lambda: credentials(parsed, certificate.parent, facts))
     _time_stamp(run, facts, parsed, trust)
     believed = replace(trust, anchors=[*trust.anchors, *recipients])
     held = _receipts(run, certificate, content, named, believed)
