@@ -193,7 +193,10 @@ def test_a_delivery_with_regions_is_measured_again_to_the_same_scores(delivered:
     assert regions >= {"frame", "tile", "person"}
     assert predicate["delivery"]["settings"]["qoffset_person"] < 0
     (result,) = app.verify(delivered / "out", source=delivered / "walk.mkv")
-    assert {step.number: str(step.outcome) for step in result.steps} == dict.fromkeys(range(1, 11), "passed") | {11: "skipped", 12: "skipped"}
+    assert {step.number: str(step.outcome) for step in result.steps} == dict.fromkeys(range(1, 11), "passed") | {
+        11: "skipped",
+        12: "skipped",
+    }
 
 
 def test_the_report_of_a_delivery_shows_each_region(delivered: Path) -> None:
