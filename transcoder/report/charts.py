@@ -43,7 +43,9 @@ def fidelity_chart(lines: Sequence[Line], worst_at_s: float) -> Markup:
 
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="chart" '
-        f'aria-label="Fidelity over time, lowest {lowest:.3f}">'
+        f'aria-label="Fidelity over time from {clock(start)} to {clock(end)}: lowest {lowest:.3f}; the worst moment is at '
+        f'{clock(worst_at_s)}" data-start="{start}" data-end="{end}" data-left="{_LEFT}" data-right="{WIDTH - _RIGHT}" '
+        f'data-top="{_TOP}" data-bottom="{HEIGHT - _BOTTOM}" data-low="{bottom}" data-worst="{worst_at_s}">'
     ]
     for value in _ticks(bottom):
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
