@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from transcoder.metrics.areas import View
 
-_PLANES = {"y": "luma", "cb": "chroma blue", "cr": "chroma red"}
+_PLANES = {"cb": "blue tints (chroma)", "cr": "red tints (chroma)"}
 _ROLES = {
     "media": "Film",
     "still": "Picture",
@@ -253,6 +253,7 @@ def _template() -> jinja2.Template:
     environment.filters["milliseconds"] = lambda fraction: f"{float(Fraction(fraction)) * 1000:.3g} ms"
     environment.filters["role"] = lambda role: _ROLES.get(role, role.capitalize())
     environment.filters["rung"] = custody.rung
+    environment.filters["grouped"] = lambda text: re.sub(r"\b\d{5,}\b", lambda found: f"{int(found[0]):,}", text)
     environment.filters["exact_clock"] = lambda fraction: exact_clock(Fraction(fraction))
     environment.filters["bytes"] = lambda number: f"{number:,} bytes"
     environment.filters["score"] = lambda number: f"{number:.4f}"

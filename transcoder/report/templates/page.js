@@ -41,8 +41,11 @@
     const [before, after] = all("img", pair);
     const frame = make("div", "wipe");
     frame.append(before.cloneNode(), after.cloneNode(), make("i", "line"));
-    frame.style.maxWidth = pair.classList.contains("native") ? `${before.width * 2}px` : "";
+    // A tall picture must be seen whole, with its slider.
+    const [width, height] = ["width", "height"].map((side) => Number(before.getAttribute(side)));
+    frame.style.maxWidth = `${Math.round(Math.min(pair.classList.contains("native") ? 2 * width : 2000, 640 * width / height))}px`;
     const range = wiper(frame, frame.children[1], pair.dataset.what);
+    range.style.maxWidth = frame.style.maxWidth;
     const button = make("button", "small");
     button.type = "button";
     const turn = (wiping) => {
