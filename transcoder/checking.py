@@ -102,9 +102,7 @@ def render_report(
     return written
 
 
-def _pages(
-    result: Verification, source: Path | str | None, kinds: Sequence[str], settings: Settings
-) -> dict[str, str]:
+def _pages(result: Verification, source: Path | str | None, kinds: Sequence[str], settings: Settings) -> dict[str, str]:
     """The report by kind: for the screen (html) and for paper (pdf)."""
     import jinja2
 

@@ -42,11 +42,11 @@ class Entry:
 
 def rung(name: str) -> str:
     """What a rung of the ladder does, for people; ``re-encode (h264)`` is read as its rung."""
-    return _RUNGS.get(name.split(" ")[0], name)
+    return _RUNGS.get(name.split(" ", maxsplit=1)[0], name)
 
 
-def entries(predicate: Mapping[str, Any], subject: str, self_issued: bool) -> list[Entry]:
-    """From the master to the signature."""
+def entries(predicate: Mapping[str, Any], subject: str, self_issued: bool, *, short: bool = False) -> list[Entry]:
+    """From the master to the signature; ``short`` leaves out what the page says at its top."""
     source, case, tool = predicate["source"], predicate["case"], predicate["tool"]
     found = [Entry("Source (the “master”)", f"{source['name']}, {source['bytes']:,} bytes. It was only read, never "
                    "changed. Its SHA-256, a fingerprint that no other file has:", source["sha256"])]  # fmt: skip
@@ -54,7 +54,7 @@ def entries(predicate: Mapping[str, Any], subject: str, self_issued: bool) -> li
     if about:
         found.append(Entry("What it holds", about))
     found.append(Entry("Sent by", case.get("operator", "no name was given")))
-    found += _decisions(predicate)
+    found += [] if short else _decisions(predicate)
     profile = predicate["profile"]
     found.append(Entry("Rules applied", f"profile {profile['name']}, version {profile['version']}: no file over "
                        f"{profile['payload_cap_bytes']:,} bytes. Its fingerprint:", profile["sha256"]))  # fmt: skip
@@ -64,8 +64,9 @@ def entries(predicate: Mapping[str, Any], subject: str, self_issued: bool) -> li
     delivery = predicate["delivery"]
     if delivery:
         settings = ", ".join(f"{key} = {value}" for key, value in delivery["settings"].items())
-        found.append(Entry("How", f"{rung(delivery['rung'])} ({delivery['rung']}, {delivery['encoder']})"
-                           f"{f'. Proof: {proof}' if (proof := delivery['lossless_proof']) else ''}", settings))  # fmt: skip
+        proof = f". Proof: {delivery['lossless_proof']}" if delivery["lossless_proof"] else ""
+        how = f"{rung(delivery['rung'])} ({delivery['rung']}, {delivery['encoder']}){proof}"
+        found.append(Entry("How", how, settings))
     found.append(Entry("When", f"{predicate['issued_at'].replace('T', ' ').replace('Z', '')} UTC, by the clock of the "
                        "machine that made it"))  # fmt: skip
     key = predicate["signer"].get("certificate_sha256", "")
@@ -137,7 +138,7 @@ def warnings(predicate: Mapping[str, Any]) -> list[str]:
     """What the tool wants nobody to overlook: of the statement, and of the search for regions."""
     listed = predicate.get("warnings") or []
     own = [plain(item) for item in ([listed] if isinstance(listed, str | Mapping) else listed)]
-    return [text for text in (*own, *predicate["regions"].get("warnings", [])) if text]
+    return [text[:_SHOWN_CHARACTERS] for text in (*own, *predicate["regions"].get("warnings", [])) if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +188,7 @@ def steps(predicate: Mapping[str, Any], certificate: str, signature: str) -> lis
         )
     )
     if predicate["parts"] or predicate["original"] or (predicate["pieces"] or {}).get("kind") == "tiles":
-        found.append(
-            Step(
-                "Put the files together again. The tool proves that nothing is missing:",
-                (f"transcoder join {quoted} --out joined{shlex.quote(PurePath(files[0]['name']).suffix if files else '')}",),
-                "",
-            )
-        )
+        suffix = shlex.quote(PurePath(files[0]["name"]).suffix) if files else ""
+        text = "Put the files together again. The tool proves that nothing is missing:"
+        found.append(Step(text, (f"transcoder join {quoted} --out joined{suffix}",), ""))
     return found

@@ -7,37 +7,26 @@ media are handled (``illustrate``), and put in here as they are (``page``).
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from transcoder.errors import CertificateError
 from transcoder.metrics.packing import unpack
-from transcoder.model import exact_clock
-from transcoder.report import custody, losses, pictures, verdict
-from transcoder.report.charts import Line, clock, fidelity_chart
+from transcoder.report import custody, losses, pictures, shell, verdict
+from transcoder.report.charts import Line, fidelity_chart
 from transcoder.report.player import playlist
-from transcoder.report.tracks import Card, Thumb, cards, overview, thumbs
+from transcoder.report.tracks import Thumb, cards, overview, thumbs
 
 if TYPE_CHECKING:
-    import jinja2
     from markupsafe import Markup
     from PIL import Image
 
     from transcoder.metrics.areas import View
 
 _PLANES = {"cb": "blue tints (chroma)", "cr": "red tints (chroma)"}
-_ROLES = {
-    "media": "Film",
-    "still": "Picture",
-    "evidence": "Picture taken from the film",
-    "crop": "Lossless cut-out",
-}
 _PAGE_BYTES = 56_000
 """What the page takes with its script and without pictures, most of the time (measured: 40 to 55 kB)."""
 _BARE_BYTES = 24_000
@@ -178,11 +167,11 @@ def _page(predicate: Mapping[str, Any], signed_by: SignedBy, names: Mapping[str,
     chart = _chart(predicate) if content.chart else None
     player = playlist(predicate) if content.script else None
     tracks = cards(predicate, content.shown.regions) if content.cards else []
-    style = _asset("page.css")
-    script = _asset("page.js") + (_asset("player.js") if player else "") if content.script else ""
+    style = (shell.asset("screen.css") if content.script else "") + shell.asset("page.css")
+    script = shell.asset("page.js") + (shell.asset("player.js") if player else "") if content.script else ""
     scores = _scores(predicate)
     certificate = names.get("certificate") or names["refusal"]
-    return _template().render(
+    return shell.template().render(
         p=predicate,
         signed_by=signed_by,
         certificate_name=certificate,
@@ -202,62 +191,18 @@ def _page(predicate: Mapping[str, Any], signed_by: SignedBy, names: Mapping[str,
         psnr=any(row["metric"] == "psnr" for row in scores),
         groups=losses.groups(predicate),
         damage=losses.damage(predicate),
-        custody=custody.entries(predicate, signed_by.subject, signed_by.self_issued),
+        custody=custody.entries(predicate, signed_by.subject, signed_by.self_issued, short=not content.rich),
         steps=custody.steps(predicate, certificate, names["signature"]),
         rich=content.rich,
         style=style,
         script=script,
-        policy=_policy(style, script),
+        policy=shell.policy(style, script),
     )
-
-
-def _policy(style: str, script: str) -> str:
-    """Nothing from anywhere but this very style and script, pictures inside the page, and files that a person opens."""
-    rules = ["default-src 'none'", "img-src data:", f"style-src '{_hash(style)}'"]
-    if script:
-        rules += [f"script-src '{_hash(script)}'", "media-src 'self' blob:"]
-    return "; ".join((*rules, "base-uri 'none'", "form-action 'none'"))
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-@lru_cache
-def _asset(name: str) -> str:
-    from importlib import resources
-
-    from markupsafe import Markup
-
-    # The package's own text, not anybody's: it goes in as it is.
-    return Markup(resources.files("transcoder.report").joinpath("templates", name).read_text("utf-8"))  # noqa: S704
 
 
 def prepare() -> None:
     """Load the template, so that the first page takes no longer than the others."""
-    _template()
-
-
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("transcoder.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clock"] = clock
-    environment.filters["milliseconds"] = lambda fraction: f"{float(Fraction(fraction)) * 1000:.3g} ms"
-    environment.filters["role"] = lambda role: _ROLES.get(role, role.capitalize())
-    environment.filters["rung"] = custody.rung
-    environment.filters["grouped"] = lambda text: re.sub(r"\b\d{5,}\b", lambda found: f"{int(found[0]):,}", text)
-    environment.filters["exact_clock"] = lambda fraction: exact_clock(Fraction(fraction))
-    environment.filters["bytes"] = lambda number: f"{number:,} bytes"
-    environment.filters["score"] = lambda number: f"{number:.4f}"
-    return environment.get_template("report.html.j2")
+    shell.template()
 
 
 def _presentation(source: Mapping[str, Any]) -> pictures.Presentation:

@@ -107,8 +107,8 @@ def advice(predicate: Mapping[str, Any]) -> list[Advice]:
         ]  # fmt: skip
     lines = [_showing(predicate), *_identifying(predicate), *_missing(predicate)]
     if verdict == "identical":
-        lines.append(Advice("yes", "Expert analysis", "The bytes are those of the source, so an expert may work on "
-                                   "this file. First check its SHA-256 (see “How to check this yourself”)."))  # fmt: skip
+        lines.append(Advice("yes", "Expert analysis", "The bytes are those of the source, so an expert may work on it. "
+                                   "First check its SHA-256 (see “How to check this yourself”)."))  # fmt: skip
     else:
         lines.append(Advice("no", "Expert analysis", "Not for forensic analysis: measuring, enhancing or comparing by "
                                   "an expert is done on the source (the “master”) only."))  # fmt: skip
