@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.pango import needs_pango
 from transcoder import Delivery, transcode
 from transcoder.app import render_report
 
@@ -158,8 +159,8 @@ def test_the_chart_is_read_by_click_and_by_keyboard(opened: Any, whole: Delivery
     assert said.inner_text().startswith("At 0:00.0: whole picture 0.")
     chart = box_of(page, "svg.chart")
     page.mouse.click(chart["x"] + chart["width"] / 2, chart["y"] + 60)
-    assert 3 < float(slider.input_value()) < 5
-    page.locator("button.jump").first.press("Enter")
+    assert 1.5 < float(slider.input_value()) < 2.5
+    page.locator("section[aria-labelledby=h-pictures] button.jump").press("Enter")
     worst = float(page.locator("#player").get_attribute("data-worst"))
     assert float(slider.input_value()) == pytest.approx(worst, abs=0.05)
 
@@ -186,7 +187,7 @@ def test_source_and_copy_play_seek_and_step_together(opened: Any, master: Path, 
     page.locator('[data-do="play"]').press("Enter")
     source, copy = settled(page)
     assert source == pytest.approx(copy, abs=0.002)
-    assert copy > 0.6
+    assert copy > 0.5
     page.locator('[data-do="mode"]').press("Enter")
     assert "inset" in page.evaluate("document.querySelector('[data-do=copy]').style.clipPath")
 
@@ -267,10 +268,10 @@ def test_without_script_it_says_the_same(browser: Any, whole: Delivery) -> None:
     context.close()
 
 
+@needs_pango
 def test_the_pdf_has_the_text_of_the_page_in_its_order(
     opened: Any, whole: Delivery, master: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("weasyprint", exc_type=OSError)
     pdftotext = shutil.which("pdftotext")
     if pdftotext is None:
         pytest.skip("pdftotext (poppler) is not installed")

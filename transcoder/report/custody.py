@@ -150,10 +150,15 @@ class Step:
     result: str
 
 
+def typed(name: str) -> str:
+    """A file's name as a shell takes it: never as an option."""
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
+
+
 def steps(predicate: Mapping[str, Any], certificate: str, signature: str) -> list[Step]:
     """How anybody checks the delivery, with this tool or without."""
-    files, source = predicate["files"], shlex.quote(predicate["source"]["name"])
-    quoted, signed = shlex.quote(certificate), shlex.quote(signature)
+    files, source = predicate["files"], typed(predicate["source"]["name"])
+    quoted, signed = typed(certificate), typed(signature)
     found = [
         Step(
             "Get the sender's authority certificate (a small file, ca.pem) by another way than this delivery, for "
@@ -176,7 +181,7 @@ def steps(predicate: Mapping[str, Any], certificate: str, signature: str) -> lis
             Step(
                 "Check that no file was changed. The fingerprint (SHA-256) of each must be the one that the "
                 "certificate names:",
-                tuple(f"openssl dgst -sha256 {shlex.quote(file['name'])}" for file in files),
+                tuple(f"openssl dgst -sha256 {typed(file['name'])}" for file in files),
                 one if len(files) == 1 else many,
             )
         )

@@ -100,14 +100,14 @@
     if (video.getAttribute("src")) say(`This browser cannot open ${name()}. It may lie elsewhere, or be of a kind that browsers do not play.`);
   });
   broken(copy, () => parts[Math.max(0, part)].name);
-  broken(source, () => source.dataset.name);
+  broken(source, () => source.dataset.shown);
   for (const video of [copy, source]) video.addEventListener("loadedmetadata", () => {
     if (video.videoWidth) stage.style.setProperty("--shape", `${video.videoWidth} / ${video.videoHeight}`);
     place(now);
   });
   find("open-source").addEventListener("change", ({target}) => {
     if (!target.files.length) return;
-    source.dataset.name = target.files[0].name;
+    source.dataset.shown = target.files[0].name;
     source.src = URL.createObjectURL(target.files[0]);
     const same = target.files[0].name === root.dataset.master;
     say(same ? "" : `The certificate names ${root.dataset.master}; you opened ${target.files[0].name}.`);
@@ -126,7 +126,7 @@
   find("beside").addEventListener("click", () => {
     const near = (name) => `./${encodeURIComponent(name)}`;
     for (const item of parts) item.url = near(item.name);
-    source.dataset.name = root.dataset.master;
+    source.dataset.shown = root.dataset.master;
     source.src = near(root.dataset.master);
     part = -1;
     opened();

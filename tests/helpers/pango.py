@@ -1,0 +1,13 @@
+"""Whether this machine has Pango, which no Python package brings: PDFs of reports need it."""
+
+from __future__ import annotations
+
+import pytest
+
+try:
+    import weasyprint  # noqa: F401
+except OSError:
+    PANGO = False
+else:
+    PANGO = True
+needs_pango = pytest.mark.skipif(not PANGO, reason="Pango is not installed")
