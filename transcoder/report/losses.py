@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ _TOPICS = (
     (r"timestamps|frames|clock|interlac|animation|repeated|undated|missing timestamps|end of the recording|edit list",
      "Time and order of the pictures"),
     (r"video stream|picture|pixel|sample aspect|rotation|orientation|bits a sample|dynamic range|transparency|regions |"
-     r"the whole file|page |page$|frame \d|packets|colou?r|ICC", "Picture"),
+     r"the whole file|^pages? |^frames? \d|^packets|colou?r|ICC", "Picture"),
 )  # fmt: skip
+_PAGE = re.compile(r"(?:((?:page|frame) \d+): )?(.*)", re.DOTALL)
 _REST = "Information stored beside the picture"
 _ORDER = ("Picture", "Time and order of the pictures", "Sound", _REST)
 _MEANINGS = (
@@ -75,17 +76,33 @@ class Group:
 
 
 def groups(predicate: Mapping[str, Any]) -> list[Group]:
-    """What was lost comes first."""
+    """What was lost comes first; what is the same on several pages is one line."""
     found = []
     for fate, (title, text) in _TITLES.items():
         topics: dict[str, list[Item]] = {topic: [] for topic in _ORDER}
-        for line in predicate["fates"]:
-            if line["fate"] == fate:
-                topics[_topic(line["item"])].append(Item(line["item"], _meaning(line["item"]), line["note"]))
+        for (name, note), pages in _merged(line for line in predicate["fates"] if line["fate"] == fate).items():
+            topics[_topic(name)].append(Item(f"{name}{_on(pages)}", _meaning(name), note))
         filled = {topic: items for topic, items in topics.items() if items}
         if filled:
             found.append(Group(fate, title, text, filled))
     return found
+
+
+def _merged(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """Each thing with the pages it is said of; one that names no page, or the first, has an empty name."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        page, name = _PAGE.fullmatch(line["item"]).groups()  # type: ignore[union-attr]
+        found.setdefault((name, line["note"]), []).append(page or "")
+    return found
+
+
+def _on(pages: Sequence[str]) -> str:
+    named = [page for page in pages if page]
+    if not named:
+        return ""
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1].split(' ')[-1]}"
+    return f", {'also ' if '' in pages else ''}{listed}"
 
 
 def _topic(item: str) -> str:

@@ -134,6 +134,13 @@ def test_losses_come_first_and_every_item_is_somewhere() -> None:
     assert found[3].topics["Time and order of the pictures"][0].meaning
 
 
+def test_what_is_the_same_on_several_pages_is_one_line() -> None:
+    tag = "TIFF tag 305 Software (21 bytes)"
+    fates = [ItemFate(item=f"{page}{tag}", fate=Fate.LOST, note="no place") for page in ("", "page 2: ", "page 3: ")]
+    (group,) = losses.groups(predicate(fates=fates))
+    assert [item.name for items in group.topics.values() for item in items] == [f"{tag}, also page 2 and 3"]
+
+
 def test_damaged_places_have_times_and_the_rest_is_counted() -> None:
     found = predicate()
     span = {"kind": "concealed", "from_s": 2.0, "to_s": 3.5, "first_frame": 50, "events": 2}

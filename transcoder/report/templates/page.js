@@ -40,6 +40,7 @@
   for (const pair of all(".pair")) {
     const [before, after] = all("img", pair);
     const frame = make("div", "wipe");
+    frame.dataset.copy = pair.dataset.copy;
     frame.append(before.cloneNode(), after.cloneNode(), make("i", "line"));
     // A tall picture must be seen whole, with its slider.
     const [width, height] = ["width", "height"].map((side) => Number(before.getAttribute(side)));
