@@ -103,6 +103,8 @@
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
     range.value = at;
+    const around = chart.parentElement;
+    around.scrollLeft = x / chart.viewBox.baseVal.width * around.scrollWidth - around.clientWidth / 2;
     const [whole, place] = lines.map((line) => valueAt(line, x));
     const text = `At ${clock(at)}: whole picture ${whole}, worst place ${place}.`;
     range.setAttribute("aria-valuetext", text);
