@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_JOBS ?= 2
 export TRANSCODER_KEYS_DIR ?= $(CURDIR)/demo-out/keys
+export TRANSCODER_HOME ?= $(CURDIR)/demo-out/home
 
 FUZZ_SECONDS ?= 600
 

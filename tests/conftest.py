@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -57,12 +58,21 @@ def pair(keys_folder: Path) -> KeyPair:
 
 
 @pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home, and with it an audit log, for each test; made only where something is kept in it."""
+    folder = tmp_path_factory.getbasetemp() / "homes" / secrets.token_hex(8)
+    monkeypatch.setenv("TRANSCODER_HOME", str(folder))
+    monkeypatch.delenv("TRANSCODER_AUDIT", raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def _own_keys(keys_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SIGNER_KEY", "SIGNER_CERT", "SIGNER_CHAIN"):
-        monkeypatch.delenv(f"TRANSCODER_{name}", raising=False)
-    monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
-    for name in [name for name in os.environ if name.startswith("TRANSCODER_SANDBOX")]:
+    others = tuple(f"TRANSCODER_{name}" for name in ("SIGNER_", "PKCS11_", "TSA_", "SANDBOX"))
+    for name in [name for name in os.environ if name.startswith(others)]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
+    monkeypatch.setenv("TRANSCODER_TRUST_DIR", str(keys_folder.parent / "trust"))
 
 
 @pytest.fixture(autouse=True)

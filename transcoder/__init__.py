@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from transcoder.version import __version__
 
 if TYPE_CHECKING:
-    from transcoder.app import join, plan, transcode, verify
+    from transcoder.app import join, plan, receive, transcode, verify
     from transcoder.certificate.verify import Verification
     from transcoder.errors import (
         Cancelled,
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from transcoder.model import CaseFields, DeliveredFile, Delivery, Fidelity, Override, Progress, Verdict
     from transcoder.outlook import Forecast
     from transcoder.profile import Profile
+    from transcoder.receiving import Received
 
 _HOMES = {
-    "transcoder.app": ("join", "plan", "transcode", "verify"),
+    "transcoder.app": ("join", "plan", "receive", "transcode", "verify"),
     "transcoder.outlook": ("Forecast",),
     "transcoder.joining": ("Joined",),
+    "transcoder.receiving": ("Received",),
     "transcoder.certificate.verify": ("Verification",),
     "transcoder.errors": (
         "Cancelled",
@@ -82,6 +84,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Progress",
+    "Received",
     "SandboxError",
     "StorageError",
     "TranscodeError",
@@ -91,6 +94,7 @@ __all__ = [
     "__version__",
     "join",
     "plan",
+    "receive",
     "transcode",
     "verify",
 ]

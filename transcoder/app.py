@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcoder import profile as profiles
-from transcoder.checking import render_report, verify
+from transcoder.audit.base import Sent
+from transcoder.audit.base import job as audited
+from transcoder.auditing import read_audit, sign_audit, verify_audit
+from transcoder.certificate.trustfolder import Entry
+from transcoder.checking import export_record, render_report, verify
 from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
 from transcoder.model import (
     CaseFields,
@@ -19,13 +24,13 @@ from transcoder.model import (
     ignore_progress,
 )
 from transcoder.profile import Profile
-from transcoder.request import Request
+from transcoder.request import Request, ignore_sent
 from transcoder.settings import Settings
 from transcoder.storage import local
-from transcoder.wiring import KeyStatus, anchors, key_status, services
+from transcoder.wiring import KeyStatus, add_trust, anchors, journal, key_status, rotate_keys, services, trust_folder
 
 if TYPE_CHECKING:
-    from transcoder import joining
+    from transcoder import joining, receiving
 
 
 def transcode(
@@ -45,6 +50,7 @@ def transcode(
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
     stream: int | None = None,
+    on_sent: Callable[[Sent], None] = ignore_sent,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
 
@@ -62,6 +68,7 @@ def transcode(
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
     :param stream: number of the video stream to deliver, of several; None means the best one.
+    :param on_sent: called before any work where the audit log knows an earlier delivery of the same.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
     :raises InputError: where the source is not usable.
@@ -84,6 +91,7 @@ def transcode(
         within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
         stream=stream,
+        on_sent=on_sent,
     )
     return pipeline.transcode(request, services(Path(out), settings))
 
@@ -102,7 +110,7 @@ def join(
     :param path: the folder with the parts, or their certificate.
     :param out: the file to write; it must not exist.
     :param original: restore the untouched original from its volumes instead.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
     :raises InputError: naming each part that is missing, damaged or swapped (``parts-incomplete``).
     :raises CertificateError: where the certificate does not hold, or the whole is not what it names.
     """
@@ -115,9 +123,45 @@ def join(
     target, settings = Path(out), settings or Settings.from_environment()
     trusted = anchors(Path(ca) if ca is not None else None, settings)
     store = local.LocalStore(target.absolute().parent)
-    return joining.join(
-        Path(path), target, original=original, anchors=trusted, store=store, policy=settings.sandbox, tick=tick
-    )
+    with audited(journal(settings), "join", {"path": str(Path(path).absolute()), "original": original}) as entry:
+        entry.begin({"target": str(target.absolute())})
+        return joining.join(
+            Path(path), target, original=original, anchors=trusted, store=store, policy=settings.sandbox,
+            entry=entry, tick=tick,
+        )  # fmt: skip
+
+
+def receive(
+    path: Path | str,
+    *,
+    name: str | None = None,
+    out: Path | str | None = None,
+    ca: Path | str | None = None,
+    progress: ProgressCallback = ignore_progress,
+    settings: Settings | None = None,
+) -> list[receiving.Received]:
+    """Look through what arrived, and write a signed receipt for each delivery.
+
+    :param path: the folder that the files arrived in, a certificate, or one of its files.
+    :param name: who receives, in words; it stands in the receipt.
+    :param out: the folder for receipts; without it, the one that the certificate lies in. Nothing is overwritten.
+    :param ca: PEM file of the sender's authorities; without it, this machine's own.
+    :raises InputError: where no certificate belongs to the path.
+    :raises CertificateError: where a certificate does not hold or its signer is not trusted here.
+    :raises StorageError: where the receipt, or its entry in the audit log, cannot be written.
+    """
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(path), phase=phase, done=done, total=total, unit="files"))
+
+    from transcoder import receiving
+
+    settings, arrived = settings or Settings.from_environment(), Path(path)
+    folder = Path(out) if out is not None else arrived if arrived.is_dir() else arrived.absolute().parent
+    wired = services(folder, settings)
+    if ca is not None:
+        wired = replace(wired, anchors=anchors(Path(ca), settings))
+    return receiving.receive(arrived, wired, name=name, tick=tick)
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
@@ -132,17 +176,26 @@ def expand(paths: Iterable[Path]) -> list[Path]:
 
 
 __all__ = [
+    "Entry",
     "Inspection",
     "KeyStatus",
+    "add_trust",
     "expand",
+    "export_record",
     "inspect",
     "inspect_regions",
     "join",
     "key_status",
     "plan",
+    "read_audit",
+    "receive",
     "render_report",
+    "rotate_keys",
     "services",
+    "sign_audit",
     "transcode",
+    "trust_folder",
     "verify",
+    "verify_audit",
     "video_streams",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transcoder.audit.base import job as audited
 from transcoder.certificate import verify as verification
 from transcoder.certificate.verify import Outcome, Step, Verification
 from transcoder.errors import CertificateError, UsageError
@@ -15,10 +18,11 @@ from transcoder.model import (
     ProgressCallback,
     ignore_progress,
 )
+from transcoder.recording import note_receipts, verified
 from transcoder.sandbox import parent
 from transcoder.settings import Settings
 from transcoder.storage import local
-from transcoder.wiring import anchors
+from transcoder.wiring import anchors, journal
 
 
 def verify(
@@ -26,6 +30,8 @@ def verify(
     *,
     source: Path | str | None = None,
     ca: Path | str | None = None,
+    receipts: Sequence[Path | str] = (),
+    receipt_ca: Path | str | None = None,
     progress: ProgressCallback = ignore_progress,
     settings: Settings | None = None,
 ) -> list[Verification]:
@@ -33,9 +39,12 @@ def verify(
 
     :param path: a delivery's folder, one of its files, or a certificate.
     :param source: the master, to measure again.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
+    :param receipts: receipts that came back, beside those that lie beside the certificate.
+    :param receipt_ca: PEM file of further authorities to trust for receipts.
     :raises InputError: where no certificate belongs to the path.
-    :raises CertificateError: where ``ca`` cannot be read.
+    :raises CertificateError: where ``ca`` or ``receipt_ca`` cannot be read.
+    :raises StorageError: where it cannot be written into the audit log.
     """
 
     from transcoder import tasks
@@ -50,16 +59,40 @@ def verify(
         steps = in_child(tasks.REMEASURE, arguments, settings, master, _files_of(parsed, folder), tick)
         return list(steps)
 
-    trusted = anchors(Path(ca) if ca is not None else None, settings)
-    return [
-        verification.verify(
-            certificate,
-            anchors=trusted,
-            source=Path(source) if source is not None else None,
-            measure=measure,
-        )
-        for certificate in verification.find_certificates(Path(path))
-    ]
+    log = journal(settings)
+    with audited(log, "verify", {"path": str(Path(path).absolute())}) as entry:
+        entry.begin({"with_source": source is not None})
+        trusted = anchors(Path(ca) if ca is not None else None, settings)
+        recipients = anchors(Path(receipt_ca), settings).anchors if receipt_ca is not None else ()
+        certificates = verification.find_certificates(Path(path))
+        named = _shared_out([Path(item) for item in receipts], certificates)
+        results = [
+            verification.verify(
+                certificate,
+                anchors=trusted,
+                source=Path(source) if source is not None else None,
+                measure=measure,
+                named=named[certificate],
+                recipients=recipients,
+            )
+            for certificate in certificates
+        ]
+        entry.end(verified(results))
+        note_receipts(log, results)
+    return results
+
+
+def _shared_out(receipts: Sequence[Path], certificates: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Each named receipt to the certificate it is for; one that is for none fails with each of them."""
+    named: dict[Path, list[Path]] = {certificate: [] for certificate in certificates}
+    hashes = {local.sha256_of(certificate): certificate for certificate in certificates if certificate.is_file()}
+    for path in receipts:
+        wanted = None
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+            wanted = hashes.get(json.loads(path.read_bytes())["certificate"]["sha256"])
+        for certificate in [wanted] if wanted is not None else certificates:
+            named[certificate].append(path)
+    return named
 
 
 def render_report(
@@ -88,7 +121,7 @@ def render_report(
     stores = {kind: local.LocalStore(target.absolute().parent) for kind, target in targets.items()}
     for kind, store in stores.items():
         store.reserve([targets[kind].name])
-    result = verify(path, ca=ca, settings=settings)[0]
+    result = _verified(path, ca, settings)
     pages = _pages(result, source, list(targets), settings)
     written = []
     for kind, target in targets.items():
@@ -109,12 +142,8 @@ def _pages(result: Verification, source: Path | str | None, kinds: Sequence[str]
     from transcoder import tasks
     from transcoder.report import html
 
-    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
-    if failed is not None or result.statement is None or result.signature is None:
-        raise CertificateError(
-            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
-            where=result.certificate.name,
-        )
+    assert result.statement is not None
+    assert result.signature is not None
     shown = html.Illustrations()
     if source is not None:
         verification.confirm_master(result.statement, Path(source))
@@ -155,6 +184,55 @@ def _laid_out(page: str, cap_bytes: int, name: str, work: Path, settings: Settin
 def _cap(result: Verification) -> int:
     assert result.statement is not None
     return int(result.statement["predicate"]["profile"]["payload_cap_bytes"])
+
+
+def export_record(
+    path: Path | str,
+    *,
+    vocabulary: str,
+    out: Path | str,
+    ca: Path | str | None = None,
+    settings: Settings | None = None,
+) -> Path:
+    """Write what a certificate says in the words of another system, after verifying it.
+
+    :param vocabulary: ``case`` for CASE/UCO 1.5 as JSON-LD, ``premis`` for PREMIS 3 as XML.
+    :raises CertificateError: where the certificate does not verify.
+    :raises UsageError: where the vocabulary is none of these.
+    :raises StorageError: where ``out`` exists or cannot be written.
+    """
+    from transcoder.exports import case, premis
+    from transcoder.exports.events import Record
+
+    writers = {"case": case.export, "premis": premis.export}
+    if vocabulary not in writers:
+        raise UsageError(f"no such format: {vocabulary}", hint="case or premis", code="usage")
+    result = _verified(path, ca, settings or Settings.from_environment())
+    assert result.statement is not None
+    try:
+        content = writers[vocabulary](Record(result.statement, local.sha256_of(result.certificate)))
+    except verification.SENSELESS as error:
+        raise verification.senseless(error, result.certificate) from None
+    target = Path(out)
+    store = local.LocalStore(target.absolute().parent)
+    with store.workspace() as work:
+        (work / "export").write_bytes(content)
+        return store.publish({target.name: work / "export"})[target.name]
+
+
+def _verified(path: Path | str, ca: Path | str | None, settings: Settings) -> Verification:
+    """The first certificate of a path, all of whose steps hold.
+
+    :raises CertificateError: naming the step that does not.
+    """
+    result = verify(path, ca=ca, settings=settings)[0]
+    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
+    if failed is not None or result.statement is None or result.signature is None:
+        raise CertificateError(
+            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
+            where=result.certificate.name,
+        )
+    return result
 
 
 def _files_of(parsed: Mapping[str, Any], folder: Path) -> list[Path]:

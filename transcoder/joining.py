@@ -12,11 +12,14 @@ from typing import Any
 from cryptography import x509
 
 from transcoder import tasks
+from transcoder.audit.base import Job
 from transcoder.certificate import sets, verify
+from transcoder.certificate.trusted import Trust
 from transcoder.errors import CertificateError, InputError, UsageError
 from transcoder.parts.restore import restore
 from transcoder.parts.survey import Expected, Survey, survey
 from transcoder.parts.volumes import expected_from_names
+from transcoder.recording import LoggedStore
 from transcoder.sandbox import parent
 from transcoder.sandbox.limits import Policy
 from transcoder.storage import local
@@ -52,8 +55,8 @@ class Joined:
 
 
 def join(
-    path: Path, out: Path, *, original: bool, anchors: Sequence[x509.Certificate], store: Store, policy: Policy,
-    tick: Tick,
+    path: Path, out: Path, *, original: bool, anchors: Sequence[x509.Certificate] | Trust, store: Store, policy: Policy,
+    entry: Job, tick: Tick,
 ) -> Joined:  # fmt: skip
     """Put together what a certificate describes.
 
@@ -61,14 +64,18 @@ def join(
     :param out: the file to write; ``store`` publishes into its folder.
     :param original: restore the original although there are parts as well.
     :param policy: how the process is confined that opens parts and tiles.
+    :param entry: the job in the audit log; it ends just before the file gets its name.
     :raises InputError: where files are missing, damaged or foreign (``parts-incomplete``), or there are none.
     :raises CertificateError: where the certificate does not hold, or the whole is not what it names.
     """
     store.reserve([out.name])
     found = _signed(path, original, anchors)
     if found is None:
-        return _unsigned(path, out, store, tick)
+        return _unsigned(path, out, LoggedStore(store, entry, {"outcome": "joined", "certificate": None}), tick)
     certificate, predicate = found
+    about = {"certificate": {"name": certificate.name, "sha256": local.sha256_of(certificate)},
+             "source": {"name": predicate["source"]["name"], "sha256": predicate["source"]["sha256"]}}  # fmt: skip
+    store = LoggedStore(store, entry, {"outcome": "joined", **about})
     try:
         return _described(certificate, predicate, out, store, policy, tick, original=original)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -152,7 +159,9 @@ def _restored(volumes: Sequence[Path], out: Path, sha256: str | None, store: Sto
     return size
 
 
-def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> tuple[Path, dict[str, Any]] | None:
+def _signed(
+    path: Path, original: bool, anchors: Sequence[x509.Certificate] | Trust
+) -> tuple[Path, dict[str, Any]] | None:
     """The certificate of something that can be joined; None where the folder holds volumes and no certificate."""
     try:
         certificates = verify.find_certificates(path)
@@ -183,7 +192,7 @@ def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> 
     return found[0]
 
 
-def _predicate(certificate: Path, anchors: Sequence[x509.Certificate]) -> dict[str, Any]:
+def _predicate(certificate: Path, anchors: Sequence[x509.Certificate] | Trust) -> dict[str, Any]:
     try:
         content = certificate.read_bytes()
         signature = certificate.with_name(f"{certificate.name}.p7s").read_bytes()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transcoder.certificate import describing, form, sets, verify
+from transcoder.certificate import describing, form, sealing, sets, verify
 from transcoder.errors import CapUnreachable, CertificateError, OutputMismatch, SandboxError
 from transcoder.made import Made, MadeFile
 from transcoder.model import DeliveredFile, SourceInfo, Verdict
@@ -61,9 +61,9 @@ def certify(
     """
     cap = request.profile.payload_cap_bytes
     subjects = [confirm_file(item, made, work / "made", cap) for item in made.files]
-    statement = _stated(made, subjects, original, layers, source, request, services)
-    content = form.canonical(statement)
-    signature = services.signer.sign(content)
+    stated = _stated(made, subjects, original, layers, source, request, services)
+    sealed = sealing.seal(stated, services.signer, services.stamper, services.warnings)
+    statement, content, signature = sealed.statement, sealed.content, sealed.signature
     facts = verify.check_signature(content, signature, services.anchors)
 
     stem, kind = made.stem, "refusal" if made.refused else "certificate"
@@ -117,6 +117,7 @@ def _stated(
     tool = stated.get("tool")
     about = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
     predicate = stated | {
+        "warnings": [],
         "verdict": str(made.verdict),
         "issued_at": describing.moment(services.now()),
         "tool": {

@@ -12,6 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from transcoder import recording
+from transcoder.audit.base import Sent
+from transcoder.audit.base import job as audited
 from transcoder.errors import (
     CapUnreachable,
     EncodeError,
@@ -44,15 +47,20 @@ def transcode(request: Request, services: Services) -> Delivery:
     :returns: the published delivery.
     :raises InputError: where the source is unusable; nothing is written.
     :raises NoAcceptableEncoding: a refusal; its ``delivery`` attribute names the signed refusal that was written.
-    :raises StorageError: where the delivery cannot be written; nothing is left.
+    :raises StorageError: where the delivery or its entry in the audit log cannot be written; nothing is left.
     """
     started = time.monotonic()
     tick = _ticker(request)
-    with parent.worker(MAKE, services.sandbox) as worker:
+    with (
+        audited(services.audit, "apply", recording.asked(request)) as entry,
+        parent.worker(MAKE, services.sandbox) as worker,
+    ):
         from transcoder import packet as packets  # while the child loads its own
 
         packets.prepare()
         admitted = local.admit(request.source, tick)
+        sent = recording.sent_before(request, admitted, services)
+        entry.begin(recording.admitted(admitted))
         master = SourceInfo(
             path=request.source, bytes=admitted.bytes, sha256=admitted.sha256, container="", stream=request.stream
         )
@@ -84,9 +92,10 @@ def transcode(request: Request, services: Services) -> Delivery:
             original = _volumes(request, master, made, work, tick)
             local.confirm_unchanged(admitted, tick)
             packet = packets.certify(made, original, answer.layers, master, request, services, work)
+            entry.end(recording.came_of_it(made, packet, request, services))  # nothing leaves unlogged
             published = services.store.publish(packet.files)
 
-    return _result(made, request, admitted, packet, published, time.monotonic() - started)
+    return _result(made, request, admitted, packet, published, time.monotonic() - started, sent)
 
 
 def _reserve(stem: str, services: Services) -> None:
@@ -125,8 +134,9 @@ def _volumes(request: Request, source: SourceInfo, made: Made, work: Path, tick:
 
 
 def _result(
-    made: Made, request: Request, admitted: Admitted, packet: Packet, published: Mapping[str, Path], seconds: float
-) -> Delivery:
+    made: Made, request: Request, admitted: Admitted, packet: Packet, published: Mapping[str, Path], seconds: float,
+    sent: Sent | None,
+) -> Delivery:  # fmt: skip
     refused = made.refused
     delivery = Delivery(
         source=replace(made.source, path=request.source, bytes=admitted.bytes, sha256=admitted.sha256),
@@ -139,6 +149,7 @@ def _result(
         statement=packet.statement,
         seconds=seconds,
         refusal=refused.described if refused else None,
+        already_sent=sent.to_dict() if sent is not None else None,
     )
     if refused is not None:
         kind: type[NoAcceptableEncoding] = FloorUnreachable if refused.floor else CapUnreachable

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcoder.certificate.base import Signer
+from transcoder.audit.base import Journal, NoJournal, Sent
+from transcoder.certificate.base import Signer, TimeStamper
 from transcoder.model import CaseFields, Override, ProgressCallback
 from transcoder.profile import Profile
 from transcoder.sandbox.limits import DEFAULT_POLICY, Policy
@@ -18,6 +19,8 @@ from transcoder.storage.base import Store
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from transcoder.certificate.trusted import Trust
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -25,10 +28,20 @@ class Services:
 
     store: Store
     signer: Signer
-    anchors: Sequence[x509.Certificate]
+    anchors: Sequence[x509.Certificate] | Trust
     now: Callable[[], datetime]
     sandbox: Policy = DEFAULT_POLICY
     """How the process is confined that handles the media."""
+    stamper: TimeStamper | None = None
+    """Asked when each certificate was signed, where one is named."""
+    warnings: Sequence[str] = ()
+    """About the signer, for every certificate it signs."""
+    audit: Journal = field(default_factory=NoJournal)
+    """Where it is written down who did what."""
+
+
+def ignore_sent(_: Sent) -> None:
+    """The callback of a caller who does not mind sending twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +65,5 @@ class Request:
     """The video stream that is meant, of several; None leaves the choice to the tool."""
     clip: tuple[Fraction | None, Fraction | None] | None = None
     """Only what is shown between two moments, in seconds from the first frame."""
+    on_sent: Callable[[Sent], None] = ignore_sent
+    """Called before any work where the same was delivered before; an exception raised in it stops the job."""

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from transcoder.certificate.receipts import Played
 from transcoder.certificate.verify import Step
 from transcoder.model import RegionSet, SourceInfo
 from transcoder.outlook import Forecast
@@ -106,6 +107,18 @@ def join_tiles(context: Context, pieces: Mapping[str, Any], folder: Path, target
     return whole.width, whole.height
 
 
+def play(context: Context, files: Sequence[Path]) -> Sequence[Played]:
+    """Decode delivered files from beginning to end."""
+    from transcoder.media import playing
+
+    results = []
+    for number, path in enumerate(files):
+        context.tick("play", number, len(files))
+        frames, fault = playing.play(path)
+        results.append(Played(name=path.name, frames=frames, fault=fault))
+    return results
+
+
 _PROBE = ("transcoder.tasks", "transcoder.media.probe")
 _MEASURE = (*_PROBE, "transcoder.studio", "transcoder.certificate.statement", "transcoder.certificate.regions")
 INSPECT: Task[SourceInfo] = Task("transcoder.tasks:inspect", SourceInfo, _PROBE)
@@ -116,3 +129,4 @@ ILLUSTRATE: Task[Illustrations] = Task("transcoder.tasks:illustrate", Illustrati
 LAY_OUT: Task[int] = Task("transcoder.tasks:lay_out", int, ("transcoder.tasks", "transcoder.report.pdf"))
 JOIN_VIDEO: Task[int] = Task("transcoder.tasks:join_video", int, ("transcoder.tasks", "transcoder.parts.video"))
 JOIN_TILES: Task[tuple[int, int]] = Task("transcoder.tasks:join_tiles", tuple[int, int], _MEASURE)
+PLAY: Task[Sequence[Played]] = Task("transcoder.tasks:play", Sequence[Played], (*_PROBE, "transcoder.media.playing"))

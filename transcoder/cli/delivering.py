@@ -94,6 +94,9 @@ def apply(
             "for production name your own with TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT"
         )
 
+    for warning in status.warnings:
+        render.complain(warning)
+
     def work(source: Path, callback: ProgressCallback, number: int | None) -> Delivery:
         return transcode(
             source,
@@ -109,6 +112,7 @@ def apply(
             from_s=parse_clock(from_) if from_ is not None else None,
             to_s=parse_clock(to) if to is not None else None,
             stream=number,
+            on_sent=partial(render.already_sent, source),
         )
 
     codes = []

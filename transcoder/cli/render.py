@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transcoder.certificate.verify import Outcome as StepOutcome
@@ -13,7 +14,10 @@ from transcoder.model import SourceInfo
 
 if TYPE_CHECKING:
     from transcoder.app import Inspection
+    from transcoder.audit.base import Sent
+    from transcoder.audit.checking import Checked
     from transcoder.joining import Joined
+    from transcoder.receiving import Received
 
 _WORDS = {
     "identical": "identical (same bytes)",
@@ -83,6 +87,21 @@ def outcome(result: Outcome) -> None:
     say(f"  report: {delivery.file('report').path}")
 
 
+def already_sent(source: Path, sent: Sent) -> None:
+    """On standard error: the same went out before; whoever sees it in time can stop."""
+    receipt = sent.receipt
+    if receipt is None:
+        landed = "no receipt came"
+    else:
+        whole = "for all of it" if receipt["complete"] else "and says that something is MISSING"
+        landed = f"a receipt came from {receipt['by']} of {receipt['at']}, {whole}"
+    by = f" by {sent.operator or sent.user}"
+    times = f", {sent.times} times in all" if sent.times > 1 else ""
+    complain(
+        f"{source.name}: was already sent under this profile on {sent.at[:19]}Z{by} to {sent.out}{times}; {landed}"
+    )
+
+
 def _damage(statement: Mapping[str, Any]) -> None:
     """What was missing before anything was done."""
     for fate in statement["predicate"]["fates"]:
@@ -99,7 +118,7 @@ def _tasks(statement: Mapping[str, Any]) -> None:
     for kind, outcomes in regions.get("tasks", {}).items():
         verb = "match" if kind == "face" else "read"
         say(f"  {kind}: " + ", ".join(f"{count} {_OUTCOMES[name].format(verb)}" for name, count in outcomes.items()))
-    for warning in regions.get("warnings", []):
+    for warning in (*regions.get("warnings", []), *statement["predicate"].get("warnings", [])):
         complain(warning)
 
 
@@ -114,11 +133,67 @@ def verification(result: Verification) -> None:
         say("  NOT VERIFIED")
 
 
+def received(result: Received) -> None:
+    """What arrived, what lacks, and where the receipt is."""
+    said = result.receipt
+    counts = said["counts"]
+    say(f"{result.certificate.name}: " + ("all of it arrived" if said["complete"] else "INCOMPLETE"))
+    say(f"  {counts['intact']} of {counts['files']} files are intact, {counts['unplayable']} of them do not decode")
+    for item in said["files"]:
+        if item["state"] != "intact":
+            say(f"  {item['state'].upper()}: {item['name']}" + (f": {item['detail']}" if item["detail"] else ""))
+    if said["lacking_omitted"]:
+        say(f"  and {said['lacking_omitted']} more that are missing or damaged")
+    original = said["original"]
+    if original is not None:
+        say(f"  {original['intact']} of {original['volumes']} volumes of the original are intact")
+        for state in ("missing", "damaged"):
+            if original[state]:
+                say(f"  {state.upper()}: volumes {original[state]}")
+    for name in said["foreign"]:
+        complain(f"{name} is no file of this delivery")
+    say(f"  receipt for the sender: {result.path} and {result.path.name}.p7s")
+
+
 def joined(result: Joined) -> None:
     """What was put together, and what that proves."""
     say(f"{result.path}: {result.proof}")
     for warning in result.warnings:
         complain(warning)
+
+
+def audit_check(result: Checked) -> None:
+    """What a check of the log found."""
+    for finding in result.findings:
+        say(f"  FAIL {finding}")
+    for note in result.notes:
+        say(f"  note {note}")
+    say(f"{result.folder}: {result.entries:,} entries, {result.checkpoints:,} signed checkpoints")
+    if result.ok:
+        say(f"  VERIFIED: nothing was changed, removed, added or moved in the first {result.signed_entries:,} entries")
+    else:
+        say("  NOT VERIFIED")
+
+
+def audit_line(entry: Mapping[str, Any]) -> str:
+    """One entry in one line."""
+    who = entry["who"].get("operator") or entry["who"].get("user")
+    words = [f"{entry['seq']:>6}", f"{entry['at'][:19]}Z", str(who), entry["event"]]
+    for key, value in (
+        ("", (entry.get("source") or {}).get("name")),
+        ("sha256", ((entry.get("source") or {}).get("sha256") or "")[:16]),
+        ("profile", (entry.get("profile") or {}).get("name")),
+        ("", entry.get("outcome")),
+        ("", (entry.get("delivery") or {}).get("verdict")),
+        ("refusal", entry.get("refusal")),
+        ("error", (entry.get("error") or {}).get("code")),
+        ("override", (entry.get("override") or {}).get("reason")),
+        ("certificate", ((entry.get("delivery") or {}).get("certificate_sha256") or "")[:16]),
+        ("certificate", ((entry.get("certificate") or {}).get("sha256") or "")[:16]),
+    ):
+        if value:
+            words.append(f"{key} {value}".strip())
+    return "  ".join(words)
 
 
 def regions(result: Inspection) -> None:

@@ -97,6 +97,8 @@ class Delivery:
     statement: Mapping[str, object]
     seconds: float
     refusal: Mapping[str, object] | None = None
+    already_sent: Mapping[str, object] | None = None
+    """When and where the same master went out under the same profile before, by this machine's audit log."""
 
     def file(self, role: str) -> DeliveredFile:
         """The first file of a role.
@@ -132,6 +134,7 @@ class Delivery:
             "fidelity": fidelity,
             "rejected": [{"rung": rung, "reason": reason} for rung, reason in self.rejected],
             "refusal": dict(self.refusal) if self.refusal is not None else None,
+            "already_sent": dict(self.already_sent) if self.already_sent is not None else None,
             "seconds": round(self.seconds, 3),
         }
 

@@ -77,6 +77,11 @@ def entries(predicate: Mapping[str, Any], subject: str, self_issued: bool, *, sh
         else ""
     )
     found.append(Entry("Signed by", f"{subject}{weight}. Fingerprint of the signing certificate:", key))
+    stamped = predicate.get("trusted_time")
+    if isinstance(stamped, Mapping) and stamped.keys() == {"authority"}:
+        words = f"the signature carries a time-stamp of {stamped['authority']}; verifying shows what it confirms"
+        found.append(Entry("Trusted time", words))
+        predicate = {**predicate, "trusted_time": None}
     found += [
         Entry(label, text) for key, label in _LATER.items() if (text := plain(predicate.get(key))[:_SHOWN_CHARACTERS])
     ]

@@ -21,6 +21,11 @@ class Admitted:
 class Store(Protocol):
     """Publishes the files of one delivery together, the last of them as the commit mark."""
 
+    @property
+    def place(self) -> str:
+        """Where that is, in words for a log."""
+        ...
+
     def workspace(self) -> AbstractContextManager[Path]:
         """A private folder on the same storage that vanishes afterwards, whatever happens."""
         ...

@@ -153,6 +153,11 @@ class LocalStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.folder.absolute())
+
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """A hidden folder inside the target, so that publishing is a rename on one file system.
