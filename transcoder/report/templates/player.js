@@ -14,7 +14,10 @@
 
   const say = (text) => { status.textContent = text; };
   const ready = (video) => video.readyState >= 1 && !video.error;
-  const zero = () => Number(find("shift").value) / 1000 + Number(source.dataset.zero);
+  // Browsers keep a file's own times, as the certificate does. One that begins at zero all the same shows in the length.
+  const begin = Number(source.dataset.zero);
+  let shifted = false;
+  const zero = () => Number(find("shift").value) / 1000 + (shifted ? begin : 0);
   const speed = () => Number(find("speed").value);
   const partAt = (at) => {
     const index = parts.findIndex((item) => at < item.end - 1e-6);
@@ -22,8 +25,8 @@
   };
   const set = (video, at) => {
     // A hair inside the picture: on the very edge the one before may be shown.
-    const wanted = Math.min(Math.max(0, at + 0.001), (video.duration || 0) - 0.0005);
-    if (ready(video) && Math.abs(video.currentTime - wanted) > 0.0005) video.currentTime = Math.max(0, wanted);
+    const wanted = Math.max(0, at + 0.001);
+    if (ready(video) && Math.abs(video.currentTime - wanted) > 0.0005) video.currentTime = wanted;
   };
   const paint = () => {
     seek.value = now;
@@ -103,6 +106,7 @@
   broken(source, () => source.dataset.shown);
   for (const video of [copy, source]) video.addEventListener("loadedmetadata", () => {
     if (video.videoWidth) stage.style.setProperty("--shape", `${video.videoWidth} / ${video.videoHeight}`);
+    if (video === source) shifted = begin > 0.5 && video.currentTime < begin / 2 && video.duration < last - begin / 2;
     place(now);
   });
   find("open-source").addEventListener("change", ({target}) => {
