@@ -133,7 +133,11 @@ def _of_still(still: Mapping[str, Any] | None) -> str:
 def plain(value: Any) -> str:
     """Any value of a statement as a line of text."""
     if isinstance(value, Mapping):
-        return "; ".join(f"{str(key).replace('_', ' ')}: {plain(item)}" for key, item in value.items() if item)
+        return "; ".join(
+            f"{str(key).replace('_', ' ')}: {plain(item)}"
+            for key, item in value.items()
+            if item not in (None, "", [], {})
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "; ".join(plain(item) for item in value)
     return "" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
