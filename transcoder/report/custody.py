@@ -13,6 +13,8 @@ from transcoder.model import exact_clock
 
 _SHOWN_CHARACTERS = 300
 """Of a value that a later version of the tool put in: the certificate has it whole."""
+_COMMANDS = 12
+"""More files than this are hashed with one command for the whole folder."""
 _LATER = {
     "trusted_time": "Trusted time",
     "credentials": "Content Credentials",
@@ -184,13 +186,14 @@ def steps(predicate: Mapping[str, Any], certificate: str, signature: str) -> lis
         ),
     ]  # fmt: skip
     if files:
+        each = [f"openssl dgst -sha256 {typed(file['name'])}" for file in files]
         one = f"It must print: {files[0]['sha256']}"
         many = "Each must print the SHA-256 that this page lists for its file."
         found.append(
             Step(
                 "Check that no file was changed. The fingerprint (SHA-256) of each must be the one that the "
                 "certificate names:",
-                tuple(f"openssl dgst -sha256 {typed(file['name'])}" for file in files),
+                tuple(each) if len(each) <= _COMMANDS else ("openssl dgst -sha256 ./*",),
                 one if len(files) == 1 else many,
             )
         )

@@ -204,6 +204,13 @@ def test_commands_name_files_as_a_shell_takes_them(name: str) -> None:
     assert any(found["files"][0]["sha256"] in step.result for step in steps)
 
 
+def test_hundreds_of_files_are_hashed_with_one_command() -> None:
+    found = predicate()
+    found["files"] *= 300
+    lines = [line for step in custody.steps(found, "c", "c.p7s") for line in step.commands]
+    assert [line for line in lines if "dgst" in line] == ["openssl dgst -sha256 ./*"]
+
+
 def parts(*lengths: float) -> Sequence[dict[str, Any]]:
     found, start = [], 10.0
     for number, length in enumerate(lengths, start=1):
