@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from transcoder.errors import UsageError
+from transcoder.report import pdf
+
 try:
-    import weasyprint  # noqa: F401
-except OSError:
+    pdf.library()
+except UsageError:
     PANGO = False
 else:
     PANGO = True

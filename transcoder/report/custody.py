@@ -199,7 +199,7 @@ def steps(predicate: Mapping[str, Any], certificate: str, signature: str) -> lis
         )
     found.append(
         Step(
-            "Or let this tool do all of that, in nine numbered steps. With the source at hand it also measures again:",
+            "Or let this tool do all of that, in numbered steps. With the source at hand it also measures again:",
             (f"transcoder verify {quoted} --ca ca.pem", f"transcoder verify {quoted} --ca ca.pem --source {source}"),
             "It must end without “FAIL”.",
         )

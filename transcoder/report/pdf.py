@@ -25,16 +25,7 @@ def make(page: str, *, max_bytes: int) -> bytes:
     :raises UsageError: where this machine lacks the library that lays out text.
     :raises CapUnreachable: where it does not fit, with pictures as small as they get.
     """
-    # Lists of file types that this machine may hold: the sandbox refuses them, and the page has one type of picture.
-    mimetypes.knownfiles = []
-    try:
-        import weasyprint
-    except OSError as error:
-        raise UsageError(
-            f"a PDF needs the Pango library, which is not installed ({error})",
-            hint="install it (Debian: libpango-1.0-0 and libpangoft2-1.0-0), or print the HTML report from a browser",
-            code="pdf-unavailable",
-        ) from None
+    weasyprint = library()
     # It warns of every rule that is meant for screens.
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     document = weasyprint.HTML(string=page, url_fetcher=_fetcher(), base_url=None)
@@ -49,6 +40,30 @@ def make(page: str, *, max_bytes: int) -> bytes:
         f"the PDF takes {size} bytes, over the cap of {max_bytes}",
         hint="the HTML report fits, and prints from any browser",
     )
+
+
+def library() -> Any:
+    """WeasyPrint, loaded without what its loading changes for others.
+
+    :raises UsageError: where this machine lacks Pango.
+    """
+    from PIL import ImageFile
+
+    # Lists of file types that this machine may hold: the sandbox refuses them, and the page has one type of picture.
+    mimetypes.knownfiles = []
+    strict = ImageFile.LOAD_TRUNCATED_IMAGES
+    try:
+        import weasyprint
+    except OSError as error:
+        raise UsageError(
+            f"a PDF needs the Pango library, which is not installed ({error})",
+            hint="install it (Debian: libpango-1.0-0 and libpangoft2-1.0-0), or print the HTML report from a browser",
+            code="pdf-unavailable",
+        ) from None
+    finally:
+        # It takes cut pictures for whole ones from then on, in the whole process.
+        ImageFile.LOAD_TRUNCATED_IMAGES = strict
+    return weasyprint
 
 
 def _fetcher() -> Any:

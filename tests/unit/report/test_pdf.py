@@ -106,3 +106,10 @@ def test_without_pango_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(UsageError, match="Pango") as caught:
         pdf.make(page(), max_bytes=1_000_000)
     assert caught.value.code == "pdf-unavailable"
+
+
+def test_pillow_stays_as_strict_as_it_was() -> None:
+    from PIL import ImageFile
+
+    pdf.make(page(), max_bytes=1_000_000)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
