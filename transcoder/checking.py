@@ -20,6 +20,7 @@ from transcoder.model import (
     ignore_progress,
 )
 from transcoder.recording import note_receipts, verified
+from transcoder.sandbox import parent
 from transcoder.settings import Settings
 from transcoder.storage import local
 from transcoder.wiring import anchors, journal
@@ -147,24 +148,50 @@ def confirm_credentials(
 def render_report(
     path: Path | str,
     *,
-    out: Path | str,
+    out: Path | str | None = None,
+    pdf: Path | str | None = None,
     source: Path | str | None = None,
     ca: Path | str | None = None,
     settings: Settings | None = None,
-) -> Path:
-    """Render the report of a delivery again, after verifying its certificate.
+) -> list[Path]:
+    """Render the report of a delivery again, after verifying its certificate; the files that were written.
 
+    :param out: the HTML file to write.
+    :param pdf: the PDF file to write; one of both is needed.
     :param source: the master; with it the report shows the worst moment before and after.
+    :raises UsageError: where neither file is asked for, or this machine cannot lay out PDFs.
     :raises CertificateError: where the certificate does not verify, or ``source`` is not its master.
-    :raises StorageError: where ``out`` exists or cannot be written.
+    :raises CapUnreachable: where the PDF does not fit the delivery's cap.
+    :raises StorageError: where a file exists or cannot be written.
     """
+    settings = settings or Settings.from_environment()
+    targets = {kind: Path(name) for kind, name in (("html", out), ("pdf", pdf)) if name is not None}
+    if not targets:
+        raise UsageError("no file to write the report to", hint="name one with --out FILE or --pdf FILE")
+    stores = {kind: local.LocalStore(target.absolute().parent) for kind, target in targets.items()}
+    for kind, store in stores.items():
+        store.reserve([targets[kind].name])
+    result = _verified(path, ca, settings)
+    pages = _pages(result, source, list(targets), settings)
+    written = []
+    for kind, target in targets.items():
+        with stores[kind].workspace() as work:
+            if kind == "html":
+                (work / "report").write_text(pages[kind], encoding="utf-8")
+                made = work / "report"
+            else:
+                made = _laid_out(pages[kind], _cap(result), target.name, work, settings)
+            written.append(stores[kind].publish({target.name: made})[target.name])
+    return written
+
+
+def _pages(result: Verification, source: Path | str | None, kinds: Sequence[str], settings: Settings) -> dict[str, str]:
+    """The report by kind: for the screen (html) and for paper (pdf)."""
     import jinja2
 
     from transcoder import tasks
     from transcoder.report import html
 
-    settings = settings or Settings.from_environment()
-    result = _verified(path, ca, settings)
     assert result.statement is not None
     assert result.signature is not None
     shown = html.Illustrations()
@@ -174,26 +201,39 @@ def render_report(
         arguments = {"parsed": result.statement, "source": Path(source), "folder": folder}
         files = _files_of(result.statement, folder)
         shown = in_child(tasks.ILLUSTRATE, arguments, settings, Path(source), files, no_tick)
-    kind = "refusal" if result.certificate.name.endswith(".refusal.json") else "certificate"
-    target = Path(out)
+    name = result.certificate.name
+    names = {"refusal" if name.endswith(".refusal.json") else "certificate": name, "signature": f"{name}.p7s"}
     try:
-        page = html.page(
-            result.statement,
-            html.SignedBy(result.signature.subject, result.signature.self_issued),
-            names={
-                kind: result.certificate.name,
-                "signature": f"{result.certificate.name}.p7s",
-                "report": target.name,
-            },
-            shown=shown,
-            max_bytes=result.statement["predicate"]["profile"]["payload_cap_bytes"],
-        )
+        return {
+            kind: html.page(
+                result.statement,
+                html.SignedBy(result.signature.subject, result.signature.self_issued),
+                names=names,
+                shown=shown,
+                max_bytes=_cap(result),
+                paper=kind == "pdf",
+            )
+            for kind in kinds
+        }
     except (jinja2.TemplateError, *verification.SENSELESS) as error:
         raise verification.senseless(error, result.certificate) from None
-    store = local.LocalStore(target.absolute().parent)
-    with store.workspace() as work:
-        (work / "report").write_text(page, encoding="utf-8")
-        return store.publish({target.name: work / "report"})[target.name]
+
+
+def _laid_out(page: str, cap_bytes: int, name: str, work: Path, settings: Settings) -> Path:
+    from transcoder import tasks
+
+    made = work / "made"
+    made.mkdir()
+    parent.run(
+        tasks.LAY_OUT, {"page": page, "max_bytes": cap_bytes}, policy=settings.sandbox, name=name, read=[], work=made,
+        tick=no_tick, source_bytes=len(page),
+    )  # fmt: skip
+    return local.confirm_own(made / tasks.PAPER, made)
+
+
+def _cap(result: Verification) -> int:
+    assert result.statement is not None
+    return int(result.statement["predicate"]["profile"]["payload_cap_bytes"])
 
 
 def export_record(

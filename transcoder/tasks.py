@@ -19,6 +19,8 @@ from transcoder.sandbox.parent import Task
 
 DOCUMENT, SHEET = "document", "sheet"
 """What ``scout`` writes."""
+PAPER = "paper"
+"""What ``lay_out`` writes."""
 
 
 def inspect(context: Context, path: Path, sha256: str, stream: int | None) -> SourceInfo:
@@ -75,6 +77,15 @@ def illustrate(context: Context, parsed: dict[str, Any], source: Path, folder: P
     )
 
 
+def lay_out(context: Context, page: str, max_bytes: int) -> int:
+    """A report as PDF, left in the work folder; its bytes. The pictures in it came from media: no parent opens them."""
+    from transcoder.report import pdf
+
+    made = pdf.make(page, max_bytes=max_bytes)
+    (context.work / PAPER).write_bytes(made)
+    return len(made)
+
+
 def join_video(
     context: Context, parts: Sequence[tuple[Path, Fraction]], target: str, time_base: Fraction, frames_sha256: str
 ) -> int:
@@ -115,6 +126,7 @@ SCOUT: Task[RegionSet] = Task("transcoder.tasks:scout", RegionSet, (*_PROBE, "tr
 PLAN: Task[Forecast] = Task("transcoder.tasks:plan", Forecast, (*_PROBE, "transcoder.forecast"), measures=True)
 REMEASURE: Task[Sequence[Step]] = Task("transcoder.tasks:remeasure", Sequence[Step], _MEASURE, measures=True)
 ILLUSTRATE: Task[Illustrations] = Task("transcoder.tasks:illustrate", Illustrations, _MEASURE, measures=True)
+LAY_OUT: Task[int] = Task("transcoder.tasks:lay_out", int, ("transcoder.tasks", "transcoder.report.pdf"))
 JOIN_VIDEO: Task[int] = Task("transcoder.tasks:join_video", int, ("transcoder.tasks", "transcoder.parts.video"))
 JOIN_TILES: Task[tuple[int, int]] = Task("transcoder.tasks:join_tiles", tuple[int, int], _MEASURE)
 PLAY: Task[Sequence[Played]] = Task("transcoder.tasks:play", Sequence[Played], (*_PROBE, "transcoder.media.playing"))

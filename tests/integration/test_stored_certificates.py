@@ -44,7 +44,7 @@ def test_it_verifies_by_itself_and_against_its_master(certificate: Path) -> None
 @pytest.mark.parametrize("certificate", CERTIFICATES, ids=label)
 def test_it_is_reported_and_exported(certificate: Path, tmp_path: Path) -> None:
     authority = certificate.parent / "ca.pem"
-    page = render_report(certificate, out=tmp_path / "report.html", source=master_of(certificate), ca=authority)
+    (page,) = render_report(certificate, out=tmp_path / "report.html", source=master_of(certificate), ca=authority)
     assert master_of(certificate).name in page.read_text(encoding="utf-8")
     for vocabulary in ("case", "premis"):
         assert export_record(certificate, vocabulary=vocabulary, out=tmp_path / vocabulary, ca=authority).stat().st_size

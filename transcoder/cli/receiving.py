@@ -82,12 +82,14 @@ def join(
 @app.command()
 def report(
     certificate: Annotated[Path, typer.Argument(help="A certificate, or a file of its delivery.")],
-    out: Annotated[Path, typer.Option(help="The HTML file to write; it must not exist.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file to write; it must not exist.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="The PDF file to write, for case files; it must not exist.")] = None,
     source: Annotated[Path | None, typer.Option(help="The master, for the pictures before and after.")] = None,
     ca: Annotated[Path | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
 ) -> None:
-    """Render the report of a delivery again, after verifying its certificate."""
+    """Render the report of a delivery again, as HTML, PDF or both, after verifying its certificate."""
     from transcoder.app import render_report
     from transcoder.cli import render
 
-    render.say(str(render_report(certificate, out=out, source=source, ca=ca)))
+    for written in render_report(certificate, out=out, pdf=pdf, source=source, ca=ca):
+        render.say(str(written))

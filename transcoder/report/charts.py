@@ -11,6 +11,9 @@ WIDTH, HEIGHT = 860, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 30
 MAX_POINTS = 420
 """More points than half the pixels of the plot tell nothing more."""
+_COLOURS = {"frame": "#1f5fbf", "tile": "#b45309"}
+"""Also in the page's style, which changes them in the dark; a printer of PDFs reads these alone."""
+_TEXT = 'font-family="DejaVu Sans, sans-serif" font-size="12" fill="#4d5866"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +46,38 @@ def fidelity_chart(lines: Sequence[Line], worst_at_s: float) -> Markup:
 
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="chart" '
-        f'aria-label="Fidelity over time, lowest {lowest:.3f}">'
+        f'aria-label="Fidelity over time from {clock(start)} to {clock(end)}: lowest {lowest:.3f}; the worst moment is '
+        f'at {clock(worst_at_s)}" data-start="{start}" data-end="{end}" data-low="{bottom}" data-worst="{worst_at_s}" '
+        f'data-left="{_LEFT}" data-right="{WIDTH - _RIGHT}" data-top="{_TOP}" data-bottom="{HEIGHT - _BOTTOM}">'
     ]
     for value in _ticks(bottom):
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>')
+        parts.append(
+            f'<line class="grid" stroke="#cfd6de" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(value):.1f}" '
+            f'y2="{y(value):.1f}"/>'
+        )
+        parts.append(f'<text x="{_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end" {_TEXT}>{value:.2f}</text>')
     for share in (0, 0.25, 0.5, 0.75, 1):
         seconds = start + (end - start) * share
         anchor = "start" if share == 0 else "end" if share == 1 else "middle"
-        parts.append(f'<text x="{x(seconds):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{clock(seconds)}</text>')
+        parts.append(
+            f'<text x="{x(seconds):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}" {_TEXT}>{clock(seconds)}</text>'
+        )
     parts.append(
-        f'<line class="worst" x1="{x(worst_at_s):.1f}" x2="{x(worst_at_s):.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>'
+        f'<line class="worst" x1="{x(worst_at_s):.1f}" '
+        f'x2="{x(worst_at_s):.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}" stroke="#1b2430" stroke-dasharray="2 3"/>'
     )
     for line in lines:
+        colour = _COLOURS[line.css_class]
         if line.floor is not None:
             parts.append(
-                f'<line class="floor {line.css_class}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" '
+                f'<line class="floor {line.css_class}" stroke="{colour}" stroke-dasharray="5 4" x1="{_LEFT}" '
+                f'x2="{WIDTH - _RIGHT}" '
                 f'y1="{y(line.floor):.1f}" y2="{y(line.floor):.1f}"/>'
             )
         points = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in _thinned(line.times_s, line.values))
-        parts.append(f'<polyline class="{line.css_class}" points="{points}"/>')
+        parts.append(
+            f'<polyline class="{line.css_class}" points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+        )
     parts.append("</svg>")
     # Only numbers and this module's own class names were formatted in: nothing from the media.
     return Markup("".join(parts))  # noqa: S704
@@ -89,11 +104,13 @@ def sparkline(values: Sequence[float], floor: float | None) -> Markup:
     dashed = (
         ""
         if floor is None
-        else f'<line class="floor" x1="0" x2="{SPARK_WIDTH}" y1="{y(floor):.1f}" y2="{y(floor):.1f}"/>'
+        else f'<line class="floor" stroke="#4d5866" stroke-dasharray="4 3" x1="0" x2="{SPARK_WIDTH}" '
+        f'y1="{y(floor):.1f}" y2="{y(floor):.1f}"/>'
     )
     return Markup(  # noqa: S704 - only numbers were formatted in
         f'<svg viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" class="spark" '
-        f'aria-label="Score over time, lowest {lowest:.3f}">{dashed}<polyline points="{points}"/></svg>'
+        f'aria-label="Score over time, lowest {lowest:.3f}">{dashed}'
+        f'<polyline fill="none" stroke="{_COLOURS["frame"]}" stroke-width="1.5" points="{points}"/></svg>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The fidelity report: one HTML file that opens without network, server or script.
+"""The fidelity report: one HTML file that opens without network or server, and says everything without its script.
 
 It is rendered from the signed statement after its signature was verified, never from other values, and
 every value that came from media or people is escaped by the template engine. Its pictures are encoded where
@@ -9,70 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from transcoder.errors import CertificateError
 from transcoder.metrics.packing import unpack
-from transcoder.model import exact_clock
-from transcoder.report import pictures, signed
-from transcoder.report.charts import Line, clock, fidelity_chart
-from transcoder.report.tracks import Card, Thumb, cards, overview, thumbs
+from transcoder.report import custody, losses, pictures, shell, verdict
+from transcoder.report.charts import Line, fidelity_chart
+from transcoder.report.player import playlist
+from transcoder.report.tracks import Thumb, cards, overview, thumbs
 
 if TYPE_CHECKING:
-    import jinja2
     from markupsafe import Markup
     from PIL import Image
 
     from transcoder.metrics.areas import View
 
-_VERDICTS = {
-    "identical": (
-        "Identical",
-        "good",
-        "The delivered file is the source, byte for byte. Nothing was changed.",
-    ),
-    "lossless": (
-        "Lossless",
-        "good",
-        "Every picture sample is exactly as in the source. Only the packaging changed.",
-    ),
-    "meets-floor": (
-        "Meets the fidelity floors",
-        "good",
-        "What was delivered is a compressed copy. Every frame was compared with the source, and the worst 1 % "
-        "still meet the floors that the transmission profile sets.",
-    ),
-    "degraded": (
-        "Degraded",
-        "bad",
-        "The delivered file is below a fidelity floor. A named person decided to send it all the same. Detail that "
-        "is in the source may be missing here.",
-    ),
-    "refused": (
-        "Refused",
-        "bad",
-        "No copy was delivered: nothing that the interface takes keeps enough detail.",
-    ),
-}
-_FLOOR_NAMES = {
-    "frame": "Whole frame",
-    "tile": "Worst place in the frame (64-pixel tiles)",
-    "face": "Faces",
-    "plate": "Number plates",
-    "text": "Text",
-    "person": "People",
-    "vehicle": "Vehicles",
-    "motion": "What moves",
-}
-_PLANES = {"y": "luma", "cb": "chroma blue", "cr": "chroma red"}
-_PICTURE_SHARE = 0.4
-"""Share of the cap that pictures may take; the page's own text needs about 16 kB."""
-_REGION_SHARE = 0.35
-"""And the pictures of regions."""
-_PAGE_BYTES = 24_000
+_PLANES = {"cb": "blue tints (chroma)", "cr": "red tints (chroma)"}
+_PAGE_BYTES = 56_000
+"""What the page takes with its script and without pictures, most of the time (measured: 40 to 55 kB)."""
+_BARE_BYTES = 24_000
+"""And where the cap is so small that it goes without script and explanations."""
+_WORST_SHARE, _REGION_SHARE = 0.5, 0.45
+"""Of the room for pictures."""
 _ADDRESS = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/]*={0,2}")
 
 
@@ -90,6 +50,14 @@ class Illustrations:
 
     worst: pictures.Pictures | None = None
     regions: Mapping[str, Thumb] = field(default_factory=dict)
+
+    def fewer(self, over_bytes: int) -> Illustrations:
+        """Without the last regions' pictures, until so many bytes are gone."""
+        kept = dict(self.regions)
+        while kept and over_bytes > 0:
+            _, thumb = kept.popitem()
+            over_bytes -= len(thumb.pair.before) + len(thumb.pair.after)
+        return replace(self, regions=kept)
 
     def confirm(self) -> None:
         """Hold what came from outside against what ``illustrate`` makes.
@@ -135,13 +103,26 @@ def illustrate(
     """
     shown = None
     presentation = _presentation(predicate["source"])
-    room = min(600_000, int(max_bytes * _PICTURE_SHARE), max_bytes - _PAGE_BYTES)
+    whole = max_bytes - (_PAGE_BYTES if max_bytes > 2 * _PAGE_BYTES else _BARE_BYTES)
+    room = min(600_000, int(whole * _WORST_SHARE))
     if before is not None and after is not None and room > 4000:
         fidelity = predicate["fidelity"]
         box = tuple(fidelity["worst_tile"]["box"]) if fidelity else (0, 0, *before.size)
         shown = pictures.prepare(before, after, box, presentation, max_bytes=room)
-    room = int(max_bytes * _REGION_SHARE)
+    room = max(0, int(whole * _REGION_SHARE))
     return Illustrations(worst=shown, regions=thumbs(predicate, views, presentation, max_bytes=room))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """How much of what there is goes into a page; what explains least goes first."""
+
+    shown: Illustrations
+    script: bool = True
+    rich: bool = True
+    """With explanations, what was kept, and the glossary."""
+    chart: bool = True
+    cards: bool = True
 
 
 def page(
@@ -151,77 +132,77 @@ def page(
     names: Mapping[str, str],
     shown: Illustrations,
     max_bytes: int,
+    paper: bool = False,
 ) -> str:
     """The report as one HTML document of at most ``max_bytes`` (measured; pictures shrink or go first).
 
     :param statement: a verified statement.
     :param signed_by: who its verified signature names.
     :param names: file names by role: ``certificate`` or ``refusal``, ``signature``, ``report``.
+    :param paper: for printing: without what is only used on a screen.
     """
     predicate = statement["predicate"]
     shown.confirm()
-    chart = _chart(predicate)
-    # What explains most goes last: pictures first, then the chart.
-    full, plain = cards(predicate, shown.regions), cards(predicate, {})
-    for parts in ((shown.worst, chart, full), (shown.worst, chart, plain), (None, chart, plain), (None, None, [])):
-        made = _page(predicate, signed_by, names, *parts)
+    content = _Content(shown=shown, script=not paper)
+    made = _page(predicate, signed_by, names, content)
+    over = len(made.encode()) - max_bytes
+    if over > 0:
+        content = replace(content, shown=shown.fewer(over))
+        made = _page(predicate, signed_by, names, content)
+    bare = replace(content, script=False, rich=False, shown=replace(content.shown, regions={}))
+    for smaller in (
+        replace(content, script=False),
+        replace(content, script=False, shown=bare.shown),
+        bare,
+        replace(bare, shown=Illustrations()),
+        replace(bare, shown=Illustrations(), chart=False, cards=False),
+    ):
         if len(made.encode()) <= max_bytes:
             break
+        made = _page(predicate, signed_by, names, smaller)
     return made
 
 
-def _page(
-    predicate: Mapping[str, Any],
-    signed_by: SignedBy,
-    names: Mapping[str, str],
-    shown: pictures.Pictures | None,
-    chart: Markup | None,
-    tracks: Sequence[Card],
-) -> str:
-    title, tone, meaning = _VERDICTS[predicate["verdict"]]
-    return _template().render(
+def _page(predicate: Mapping[str, Any], signed_by: SignedBy, names: Mapping[str, str], content: _Content) -> str:
+    chart = _chart(predicate) if content.chart else None
+    player = playlist(predicate) if content.script else None
+    tracks = cards(predicate, content.shown.regions) if content.cards else []
+    style = (shell.asset("screen.css") if content.script else "") + shell.asset("page.css")
+    script = shell.asset("page.js") + (shell.asset("player.js") if player else "") if content.script else ""
+    scores = _scores(predicate)
+    certificate = names.get("certificate") or names["refusal"]
+    return shell.template().render(
         p=predicate,
         signed_by=signed_by,
-        names=names,
-        certificate_name=names.get("certificate") or names["refusal"],
-        floor_names=_FLOOR_NAMES,
-        title=title,
-        tone=tone,
-        meaning=meaning,
-        pictures=shown,
+        certificate_name=certificate,
+        floor_names=verdict.FLOOR_NAMES,
+        verdict=verdict.sentence(predicate),
+        advice=verdict.advice(predicate),
+        pictures=content.shown.worst,
         chart=chart,
+        span=_span(predicate),
+        player=player,
+        zero_s=predicate["source"].get("video", {}).get("start_s", 0),
         tracks=[card for card in tracks if card.worth_showing],
         tasks=overview(predicate),
-        warnings=predicate["regions"].get("warnings", []),
+        warnings=custody.warnings(predicate),
         found=sum(predicate["regions"].get("counts", {}).values()),
-        scores=_scores(predicate),
-        lost=[fate for fate in predicate["fates"] if fate["fate"] != "kept"],
-        kept=[fate for fate in predicate["fates"] if fate["fate"] == "kept"],
+        scores=scores,
+        psnr=any(row["metric"] == "psnr" for row in scores),
+        groups=losses.groups(predicate),
+        damage=losses.damage(predicate),
+        custody=custody.entries(predicate, signed_by.subject, signed_by.self_issued, short=not content.rich),
+        steps=custody.steps(predicate, certificate, names["signature"]),
+        rich=content.rich,
+        style=style,
+        script=script,
+        policy=shell.policy(style, script),
     )
 
 
 def prepare() -> None:
     """Load the template, so that the first page takes no longer than the others."""
-    _template()
-
-
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("transcoder.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clock"] = clock
-    environment.filters["exact_clock"] = lambda fraction: exact_clock(Fraction(fraction))
-    environment.filters["bytes"] = lambda number: f"{number:,} bytes"
-    environment.filters["credentials"] = signed.sentence
-    environment.filters["score"] = lambda number: f"{number:.4f}"
-    return environment.get_template("report.html.j2")
+    shell.template()
 
 
 def _presentation(source: Mapping[str, Any]) -> pictures.Presentation:
@@ -252,6 +233,11 @@ def _chart(predicate: Mapping[str, Any]) -> Markup | None:
     return fidelity_chart(lines, fidelity["worst_tile"]["at_s"])
 
 
+def _span(predicate: Mapping[str, Any]) -> tuple[float, float]:
+    timing = predicate["timing"] or {}
+    return timing.get("first_s") or 0, timing.get("last_s") or 0
+
+
 def _scores(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
     fidelity = predicate["fidelity"]
     if not fidelity:
@@ -262,7 +248,7 @@ def _scores(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
             continue  # chroma of regions is in the certificate; a page of it helps nobody
         gated = score["metric"] == "ssim" and score["plane"] == "y"
         floor = predicate["profile"]["floors"].get(score["region"]) if gated else None
-        name = _FLOOR_NAMES.get(score["region"], score["region"])
+        name = verdict.FLOOR_NAMES.get(score["region"], score["region"])
         if score["metric"] == "psnr":
             name = "Signal to noise (PSNR, dB)"
         elif score["plane"] != "y":

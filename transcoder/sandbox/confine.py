@@ -27,7 +27,8 @@ _VIRTUAL_BYTES = 64 << 30
 """Libraries reserve far more addresses than they use; beyond this somebody maps shared memory for ever."""
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/fonts", "/usr/local/share/fonts",
-    "/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/proc/self",
+    "/etc/fonts", "/usr/share/fontconfig", "/var/cache/fontconfig", "/usr/share/zoneinfo",
+    "/etc/localtime", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/proc/self",
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory",
     "/proc/sys/kernel/random/boot_id", "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup",
     "/dev/urandom", "/dev/random", "/dev/zero",
