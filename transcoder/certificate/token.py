@@ -30,6 +30,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 _ESS_HASHES = frozenset((*_HASHES, "sha1"))
 """Identifiers of the authority's certificate may still be by SHA-1 (RFC 2634): a second one to fit is out of reach."""
+_NESTING = frozenset(
+    ("signature_time_stamp_token", "microsoft_time_stamp_token", "microsoft_nested_signature", "counter_signature")
+)
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 _ECDSA = {
     bytes.fromhex("300a06082a8648ce3d040302"): "sha256",
@@ -50,10 +53,12 @@ def tidied(token: bytes) -> bytes:
         info = cms.ContentInfo.load(token, strict=True)
         data = info["content"]
         signer = data["signer_infos"][0]
+        del data["crls"], signer["unsigned_attrs"]
+        if any(item["type"].native in _NESTING for item in signer["signed_attrs"]):
+            raise _bad("has other signatures inside")
         if signer["signature_algorithm"]["algorithm"].native in _RSA_NAMES:
             # Says the same as the digest algorithm beside it; RFC 3370 allows both ways of writing it.
             signer["signature_algorithm"] = {"algorithm": "rsassa_pkcs1v15", "parameters": core.Null()}
-        del data["crls"], signer["unsigned_attrs"]
         carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
         chain = [item.public_bytes(Encoding.DER) for item in _chain(carried, signer)]
         data["certificates"] = [cms.CertificateChoices.load(item) for item in chain]
@@ -85,17 +90,22 @@ def _bad(message: str) -> CertificateError:
 
 def _read(token: bytes, stamped: bytes) -> TimeStampFacts:
     info = cms.ContentInfo.load(token, strict=True)
-    if info["content_type"].native != "signed_data" or info.dump(force=True) != token:
-        raise _bad("is not a plain CMS SignedData structure")
+    if info["content_type"].native != "signed_data":
+        raise _bad("is not a CMS SignedData structure")
     data = info["content"]
     encapsulated = data["encap_content_info"]
     if data["version"].native != "v3" or encapsulated["content_type"].native != "tst_info":
         raise _bad("is not about a time")
-    if len(data["signer_infos"]) != 1 or data["crls"].native:
+    if len(data["signer_infos"]) != 1 or not isinstance(data["crls"], core.Void):
         raise _bad("must have one signer and no revocation list")
     signer = data["signer_infos"][0]
-    if signer["version"].native != "v1" or signer["unsigned_attrs"].native:
+    if signer["version"].native != "v1" or not isinstance(signer["unsigned_attrs"], core.Void):
         raise _bad("is not of the form it is put in with")
+    # Encoding anew takes exponential time in the depth of what is nested, so nothing may nest when it is done.
+    if any(item["type"].native in _NESTING for item in signer["signed_attrs"]):
+        raise _bad("has other signatures inside")
+    if info.dump(force=True) != token:
+        raise _bad("is not a plain CMS SignedData structure")
     digest = _digest(signer["digest_algorithm"])
     if [_digest(item) for item in data["digest_algorithms"]] != [digest]:
         raise _bad("names digest algorithms that are not used")
@@ -110,7 +120,7 @@ def _read(token: bytes, stamped: bytes) -> TimeStampFacts:
 
 def _digest(algorithm: core.Sequence) -> str:
     name = algorithm["algorithm"].native
-    if name not in _HASHES or not isinstance(algorithm["parameters"], core.Null | core.NoValue | core.Void):
+    if name not in _HASHES or algorithm["parameters"].native is not None:
         raise _bad("uses another digest than SHA-256, SHA-384 or SHA-512")
     return str(name)
 
