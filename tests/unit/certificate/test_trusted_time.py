@@ -159,8 +159,9 @@ def test_an_authority_that_expired_since_still_confirms(tmp_path: Path, pair: Ke
     assert outcomes(result)[11] is Outcome.PASSED
 
 
-def test_validity_is_judged_at_the_confirmed_time(tmp_path: Path, good: tsa.Authority) -> None:
+def test_validity_is_judged_at_the_confirmed_time(tmp_path: Path) -> None:
     """A signer that had expired may set its clock back; a time-stamp shows it. One that expired since stays valid."""
+    good = tsa.authority(start=NOW - timedelta(days=9))
     leaf = authorities.organisation(start=NOW - timedelta(days=9), end=NOW + timedelta(days=9))
     late = stamped(tmp_path / "late", leaf, good.but(moment=NOW + timedelta(days=20)))
     assert 4 in failed(late.verify(trust=trust(late, good)))
