@@ -12,7 +12,8 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import algos, cms, core, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -30,9 +31,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 _ESS_HASHES = frozenset((*_HASHES, "sha1"))
 """Identifiers of the authority's certificate may still be by SHA-1 (RFC 2634): a second one to fit is out of reach."""
-_NESTING = frozenset(
-    ("signature_time_stamp_token", "microsoft_time_stamp_token", "microsoft_nested_signature", "counter_signature")
-)
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 _ECDSA = {
     bytes.fromhex("300a06082a8648ce3d040302"): "sha256",
@@ -50,24 +48,58 @@ def tidied(token: bytes) -> bytes:
     :raises CertificateError: where it is no token.
     """
     try:
-        info = cms.ContentInfo.load(token, strict=True)
-        data = info["content"]
+        data = cms.ContentInfo.load(token, strict=True)["content"]
         signer = data["signer_infos"][0]
-        del data["crls"], signer["unsigned_attrs"]
-        if any(item["type"].native in _NESTING for item in signer["signed_attrs"]):
-            raise _bad("has other signatures inside")
-        if signer["signature_algorithm"]["algorithm"].native in _RSA_NAMES:
-            # Says the same as the digest algorithm beside it; RFC 3370 allows both ways of writing it.
-            signer["signature_algorithm"] = {"algorithm": "rsassa_pkcs1v15", "parameters": core.Null()}
-        carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
-        chain = [item.public_bytes(Encoding.DER) for item in _chain(carried, signer)]
-        data["certificates"] = [cms.CertificateChoices.load(item) for item in chain]
-        der: bytes = info.dump(force=True)
+        # The second says the same as the digest algorithm beside it; RFC 3370 allows both ways of writing it.
+        wordy = signer["signature_algorithm"]["algorithm"].native in _RSA_NAMES
+        return _assembled(data, signer, _RSA if wordy else signer["signature_algorithm"].dump(), _chain(data, signer))
     except CertificateError:
         raise
     except Exception as error:  # noqa: BLE001 - bytes from the network may fail a parser in any way
         raise _bad(f"cannot be read ({type(error).__name__})") from None
+
+
+def _assembled(
+    data: cms.SignedData, signer: cms.SignerInfo, algorithm: bytes, chain: Sequence[x509.Certificate]
+) -> bytes:
+    """The one form of a token, made of what was signed.
+
+    Not by encoding anew what was parsed: asn1crypto's time for that grows exponentially with depth.
+    """
+    issuer_and_serial = signer["sid"].chosen
+    whole = cms.SignedData(
+        {
+            "version": "v3",
+            "digest_algorithms": [_plain(signer["digest_algorithm"])],
+            "encap_content_info": {
+                "content_type": "tst_info",
+                "content": core.ParsableOctetString(bytes(data["encap_content_info"]["content"])),
+            },
+            "certificates": [asn1_x509.Certificate.load(item.public_bytes(Encoding.DER)) for item in chain],
+            "signer_infos": [
+                {
+                    "version": "v1",
+                    "sid": {
+                        "issuer_and_serial_number": {
+                            "issuer": asn1_x509.Name.load(issuer_and_serial["issuer"].dump()),
+                            "serial_number": issuer_and_serial["serial_number"].native,
+                        }
+                    },
+                    "digest_algorithm": _plain(signer["digest_algorithm"]),
+                    "signed_attrs": cms.CMSAttributes.load(b"\x31" + signer["signed_attrs"].dump()[1:]),
+                    "signature_algorithm": algos.SignedDigestAlgorithm.load(algorithm),
+                    "signature": signer["signature"].native,
+                }
+            ],
+        }
+    )
+    der: bytes = cms.ContentInfo({"content_type": "signed_data", "content": whole}).dump()
     return der
+
+
+def _plain(algorithm: algos.DigestAlgorithm) -> algos.DigestAlgorithm:
+    """Without parameters, as RFC 5754 wants it written."""
+    return algos.DigestAlgorithm({"algorithm": _digest(algorithm)})
 
 
 def read(token: bytes, stamped: bytes) -> TimeStampFacts:
@@ -101,17 +133,10 @@ def _read(token: bytes, stamped: bytes) -> TimeStampFacts:
     signer = data["signer_infos"][0]
     if signer["version"].native != "v1" or not isinstance(signer["unsigned_attrs"], core.Void):
         raise _bad("is not of the form it is put in with")
-    # Encoding anew takes exponential time in the depth of what is nested, so nothing may nest when it is done.
-    if any(item["type"].native in _NESTING for item in signer["signed_attrs"]):
-        raise _bad("has other signatures inside")
-    if info.dump(force=True) != token:
-        raise _bad("is not a plain CMS SignedData structure")
     digest = _digest(signer["digest_algorithm"])
-    if [_digest(item) for item in data["digest_algorithms"]] != [digest]:
-        raise _bad("names digest algorithms that are not used")
-    chain = _chain([x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]], signer)
-    if len(chain) != len(data["certificates"]):
-        raise _bad("carries certificates that do not belong to its authority")
+    chain = _chain(data, signer)
+    if _assembled(data, signer, signer["signature_algorithm"].dump(), chain) != token:
+        raise _bad("is not in the form it is put in with")
     content: bytes = bytes(encapsulated["content"])
     _attributes(signer, chain[0], hashlib.new(digest, content).digest())
     _signature(signer, chain[0], digest)
@@ -125,8 +150,9 @@ def _digest(algorithm: core.Sequence) -> str:
     return str(name)
 
 
-def _chain(carried: Sequence[x509.Certificate], signer: cms.SignerInfo) -> tuple[x509.Certificate, ...]:
+def _chain(data: cms.SignedData, signer: cms.SignerInfo) -> tuple[x509.Certificate, ...]:
     """The authority's certificate and those above it, as far as they are carried."""
+    carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
     if signer["sid"].name != "issuer_and_serial_number":
         raise _bad("does not name its authority by issuer and serial number")
     serial = signer["sid"].chosen["serial_number"].native
