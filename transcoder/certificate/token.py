@@ -152,6 +152,8 @@ def _digest(algorithm: core.Sequence) -> str:
 
 def _chain(data: cms.SignedData, signer: cms.SignerInfo) -> tuple[x509.Certificate, ...]:
     """The authority's certificate and those above it, as far as they are carried."""
+    if any(item.chosen["signature_value"].contents[:1] != b"\0" for item in data["certificates"]):
+        raise _bad("carries a certificate with a signature that is no whole number of bytes")  # nobody signed that byte
     carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
     if signer["sid"].name != "issuer_and_serial_number":
         raise _bad("does not name its authority by issuer and serial number")
