@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.helpers import factories
+from tests.helpers import authorities, factories, softhsm
 from transcoder.certificate import form, verify
 from transcoder.certificate.base import Signer
 from transcoder.certificate.cms import verify_detached
+from transcoder.certificate.command import CommandSigner
 from transcoder.certificate.keys import KeyPair
-from transcoder.certificate.signer import PemSigner
+from transcoder.certificate.signer import PemSigner, confirm_key
 from transcoder.errors import CertificateError
 
-SIGNERS: Mapping[str, Callable[[KeyPair], Signer]] = {"pem": PemSigner}
+SIGN = Path(softhsm.__file__).with_name("sign_digest.py")
 
 
-@pytest.fixture(params=sorted(SIGNERS))
-def signer(request: pytest.FixtureRequest, pair: KeyPair) -> Signer:
-    return SIGNERS[str(request.param)](pair)
+def _pem(pair: KeyPair, _folder: Path) -> Signer:
+    return PemSigner(pair)
+
+
+def _command(pair: KeyPair, folder: Path) -> Signer:
+    key = authorities.write_key(folder / "key.pem", pair.key)
+    return CommandSigner([sys.executable, str(SIGN), str(key)], (pair.certificate, *pair.chain))
+
+
+def _hardware(pair: KeyPair, folder: Path) -> Signer:
+    from transcoder.certificate.hsm import Pkcs11Signer
+
+    return Pkcs11Signer(softhsm.place(pair, folder), (pair.certificate, *pair.chain))
+
+
+SIGNERS: Mapping[str, Callable[[KeyPair, Path], Signer]] = {"pem": _pem, "command": _command, "pkcs11": _hardware}
+
+
+@pytest.fixture(params=sorted(SIGNERS), scope="module")
+def signer(request: pytest.FixtureRequest, pair: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return SIGNERS[str(request.param)](pair, tmp_path_factory.mktemp("signer"))
+
+
+def test_its_key_and_its_certificate_belong_together(signer: Signer) -> None:
+    confirm_key(signer)
 
 
 def test_its_signature_verifies_and_names_it(signer: Signer, pair: KeyPair) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def certificate(
     authority: bool = False,
     start: datetime | None = None,
     end: datetime | None = None,
+    path_length: int | None = None,
+    extensions: Sequence[x509.Extension[x509.ExtensionType]] = (),
 ) -> x509.Certificate:
     """A certificate, self-signed unless an issuer is given."""
     now = datetime.now(UTC)
@@ -41,17 +44,48 @@ def certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(start or now - timedelta(days=1))
         .not_valid_after(end or now + timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
     )
+    for extension in extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
     return builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256())
 
 
 def organisation(*, start: datetime | None = None, end: datetime | None = None) -> KeyPair:
     """A leaf of some organisation under its own authority."""
+    return organisation_with_key(start=start, end=end)[0]
+
+
+def organisation_with_key(
+    *, start: datetime | None = None, end: datetime | None = None
+) -> tuple[KeyPair, ec.EllipticCurvePrivateKey]:
+    """The same, and the authority's own key."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca = certificate("Another authority", ca_key, authority=True)
+    ca = certificate("Another authority", ca_key, authority=True, start=start)
     leaf = certificate("Another signer", key, issuer=ca, issuer_key=ca_key, start=start, end=end)
-    return KeyPair(key, leaf, (ca,))
+    return KeyPair(key, leaf, (ca,)), ca_key
+
+
+def revocations(
+    issuer: x509.Certificate,
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+    revoked: Mapping[int, datetime],
+    *,
+    reason: x509.ReasonFlags = x509.ReasonFlags.superseded,
+    at: datetime | None = None,
+    due: datetime | None = None,
+    extensions: Sequence[x509.Extension[x509.ExtensionType]] = (),
+) -> x509.CertificateRevocationList:
+    """A revocation list of an authority: serial numbers and since when."""
+    now = datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.subject)
+    builder = builder.last_update(at or now - timedelta(minutes=1)).next_update(due or now + timedelta(days=7))
+    for serial, moment in revoked.items():
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(moment)
+        builder = builder.add_revoked_certificate(entry.add_extension(x509.CRLReason(reason), critical=False).build())
+    for extension in extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    return builder.sign(key, hashes.SHA256())
 
 
 def write_key(path: Path, key: AnyKey, *, password: bytes | None = None) -> Path:

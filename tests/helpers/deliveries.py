@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers import factories
-from transcoder.certificate import form
+from transcoder.certificate import sealing
+from transcoder.certificate.base import TimeStamper
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
+from transcoder.certificate.trusted import Trust
 from transcoder.certificate.verify import Outcome, Verification, verify
 from transcoder.model import DeliveredFile, Verdict
 
@@ -30,12 +32,19 @@ class Parcel:
     master: Path
     pair: KeyPair
 
-    def verify(self, *, source: Path | None = None) -> Verification:
-        """Verify with the authority that signed."""
-        return verify(self.certificate, anchors=self.pair.chain, source=source, measure=None)
+    def verify(self, *, source: Path | None = None, trust: Trust | None = None) -> Verification:
+        """Verify with the authority that signed, or with all that is to be trusted."""
+        return verify(self.certificate, anchors=trust or self.pair.chain, source=source, measure=None)
 
 
-def make(folder: Path, pair: KeyPair, *, change: Change | None = None, refused: bool = False) -> Parcel:
+def make(
+    folder: Path,
+    pair: KeyPair,
+    *,
+    change: Change | None = None,
+    refused: bool = False,
+    stamper: TimeStamper | None = None,
+) -> Parcel:
     """Write master, media, certificate, signature and report; ``change`` edits the statement before signing."""
     out = folder / "delivery"
     out.mkdir(parents=True)
@@ -58,12 +67,12 @@ def make(folder: Path, pair: KeyPair, *, change: Change | None = None, refused: 
         media.unlink()
     if change is not None:
         change(statement)
-    content = form.canonical(statement)
+    sealed = sealing.seal(statement, PemSigner(pair), stamper)
     kind = "refusal" if refused else "certificate"
     certificate = out / f"clip.{kind}.json"
-    certificate.write_bytes(content)
+    certificate.write_bytes(sealed.content)
     signature = out / f"{certificate.name}.p7s"
-    signature.write_bytes(PemSigner(pair).sign(content))
+    signature.write_bytes(sealed.signature)
     report = out / "clip.report.html"
     report.write_bytes(b"<!doctype html>")
     return Parcel(out, media, certificate, signature, report, master, pair)

@@ -12,14 +12,14 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from asn1crypto import cms
+from asn1crypto import cms, core
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from transcoder.certificate import token
-from transcoder.certificate.base import SignatureFacts, TimeStampFacts
+from transcoder.certificate import detached, token
+from transcoder.certificate.base import SignatureFacts
 from transcoder.certificate.keys import fingerprint, is_self_issued, issued
 from transcoder.errors import CertificateError
 
@@ -50,17 +50,23 @@ def _verify(content: bytes, signature: bytes) -> SignatureFacts:
     if len(signature) > _MAX_BYTES:
         raise _bad("the signature file is too large")
     info = cms.ContentInfo.load(signature, strict=True)
-    if info["content_type"].native != "signed_data" or info.dump(force=True) != signature:
-        raise _bad("the signature file is not a plain CMS SignedData structure")
+    if info["content_type"].native != "signed_data":
+        raise _bad("the signature file is not a CMS SignedData structure")
     data = info["content"]
     signer = _only_signer(data)
-    leaf, chain = _certificates(data, signer)
     attributes = signer["signed_attrs"]
     facts = {item["type"].native: item["values"] for item in attributes}
     if len(facts) != len(attributes) or any(len(values) != 1 for values in facts.values()):
         raise _bad("signed attributes are repeated")
     if set(facts) != {"content_type", "message_digest", "signing_time"}:
         raise _bad("the signed attributes are not the ones this signature form has")
+    token_der = _token(signer)
+    # Encoding anew takes exponential time in the depth of what is nested, so nothing may nest when it is done.
+    del signer["unsigned_attrs"]
+    bare = info.dump(force=True)
+    if signature != (detached.with_token(bare, token_der) if token_der is not None else bare):
+        raise _bad("the signature file is not a plain CMS SignedData structure")
+    leaf, chain = _certificates(data, signer)
     if facts["content_type"][0].native != "data":
         raise _bad("the signature covers another type of content")
     if not hmac.compare_digest(facts["message_digest"][0].native, hashlib.sha256(content).digest()):
@@ -82,21 +88,21 @@ def _verify(content: bytes, signature: bytes) -> SignatureFacts:
         signed_at=signed_at,
         chain=chain,
         self_issued=is_self_issued(leaf),
-        time_stamp=_time_stamp(signer),
+        time_stamp=token.read(token_der, signer["signature"].native) if token_der is not None else None,
     )
 
 
-def _time_stamp(signer: cms.SignerInfo) -> TimeStampFacts | None:
+def _token(signer: cms.SignerInfo) -> bytes | None:
+    """The time-stamp token of a signature, as it is stored."""
     attributes = signer["unsigned_attrs"]
-    if not attributes.native:
-        if attributes.dump():
-            raise _bad("the signature carries an empty list of attributes")
+    if isinstance(attributes, core.Void):
         return None
     if len(attributes) != 1 or attributes[0]["type"].native != "signature_time_stamp_token":
         raise _bad("the signature carries unsigned attributes that are no time-stamp")
     if len(attributes[0]["values"]) != 1:
         raise _bad("the signature carries several time-stamps")
-    return token.read(attributes[0]["values"][0].dump(), signer["signature"].native)
+    der: bytes = attributes[0]["values"][0].dump()
+    return der
 
 
 def _only_signer(data: cms.SignedData) -> cms.SignerInfo:
@@ -107,7 +113,7 @@ def _only_signer(data: cms.SignedData) -> cms.SignerInfo:
         raise _bad("the digest algorithm is not SHA-256")
     if encapsulated["content_type"].native != "data" or encapsulated["content"].native is not None:
         raise _bad("the signature is not detached")
-    if data["crls"].native:
+    if not isinstance(data["crls"], core.Void):
         raise _bad("the signature carries a revocation list")
     signer = data["signer_infos"][0]
     if signer["version"].native != "v1" or signer["sid"].name != "issuer_and_serial_number":

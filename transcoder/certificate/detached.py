@@ -80,5 +80,6 @@ def with_token(signature: bytes, token: bytes) -> bytes:
     info["content"]["signer_infos"][0]["unsigned_attrs"] = cms.CMSAttributes(
         [{"type": "signature_time_stamp_token", "values": [cms.ContentInfo.load(token, strict=True)]}]
     )
-    der: bytes = info.dump(force=True)
+    # Not by force: asn1crypto's time for that grows exponentially with depth, and a token is a CMS within a CMS.
+    der: bytes = info.dump()
     return der

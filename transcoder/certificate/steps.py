@@ -74,6 +74,9 @@ class Verification:
                 "certificate_sha256": self.signature.certificate_sha256,
                 "self_issued": self.signature.self_issued,
                 "signed_at": self.signature.signed_at.isoformat(),
+                "time_stamp": None
+                if (stamp := self.signature.time_stamp) is None
+                else {"time": stamp.moment.isoformat(), "authority": stamp.authority},
             },
             "steps": [
                 {"number": s.number, "title": s.title, "outcome": str(s.outcome), "detail": s.detail}

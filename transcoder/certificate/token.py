@@ -12,7 +12,8 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import algos, cms, core, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -47,22 +48,58 @@ def tidied(token: bytes) -> bytes:
     :raises CertificateError: where it is no token.
     """
     try:
-        info = cms.ContentInfo.load(token, strict=True)
-        data = info["content"]
+        data = cms.ContentInfo.load(token, strict=True)["content"]
         signer = data["signer_infos"][0]
-        if signer["signature_algorithm"]["algorithm"].native in _RSA_NAMES:
-            # Says the same as the digest algorithm beside it; RFC 3370 allows both ways of writing it.
-            signer["signature_algorithm"] = {"algorithm": "rsassa_pkcs1v15", "parameters": core.Null()}
-        del data["crls"], signer["unsigned_attrs"]
-        carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
-        chain = [item.public_bytes(Encoding.DER) for item in _chain(carried, signer)]
-        data["certificates"] = [cms.CertificateChoices.load(item) for item in chain]
-        der: bytes = info.dump(force=True)
+        # The second says the same as the digest algorithm beside it; RFC 3370 allows both ways of writing it.
+        wordy = signer["signature_algorithm"]["algorithm"].native in _RSA_NAMES
+        return _assembled(data, signer, _RSA if wordy else signer["signature_algorithm"].dump(), _chain(data, signer))
     except CertificateError:
         raise
     except Exception as error:  # noqa: BLE001 - bytes from the network may fail a parser in any way
         raise _bad(f"cannot be read ({type(error).__name__})") from None
+
+
+def _assembled(
+    data: cms.SignedData, signer: cms.SignerInfo, algorithm: bytes, chain: Sequence[x509.Certificate]
+) -> bytes:
+    """The one form of a token, made of what was signed.
+
+    Not by encoding anew what was parsed: asn1crypto's time for that grows exponentially with depth.
+    """
+    issuer_and_serial = signer["sid"].chosen
+    whole = cms.SignedData(
+        {
+            "version": "v3",
+            "digest_algorithms": [_plain(signer["digest_algorithm"])],
+            "encap_content_info": {
+                "content_type": "tst_info",
+                "content": core.ParsableOctetString(bytes(data["encap_content_info"]["content"])),
+            },
+            "certificates": [asn1_x509.Certificate.load(item.public_bytes(Encoding.DER)) for item in chain],
+            "signer_infos": [
+                {
+                    "version": "v1",
+                    "sid": {
+                        "issuer_and_serial_number": {
+                            "issuer": asn1_x509.Name.load(issuer_and_serial["issuer"].dump()),
+                            "serial_number": issuer_and_serial["serial_number"].native,
+                        }
+                    },
+                    "digest_algorithm": _plain(signer["digest_algorithm"]),
+                    "signed_attrs": cms.CMSAttributes.load(b"\x31" + signer["signed_attrs"].dump()[1:]),
+                    "signature_algorithm": algos.SignedDigestAlgorithm.load(algorithm),
+                    "signature": signer["signature"].native,
+                }
+            ],
+        }
+    )
+    der: bytes = cms.ContentInfo({"content_type": "signed_data", "content": whole}).dump()
     return der
+
+
+def _plain(algorithm: algos.DigestAlgorithm) -> algos.DigestAlgorithm:
+    """Without parameters, as RFC 5754 wants it written."""
+    return algos.DigestAlgorithm({"algorithm": _digest(algorithm)})
 
 
 def read(token: bytes, stamped: bytes) -> TimeStampFacts:
@@ -85,23 +122,21 @@ def _bad(message: str) -> CertificateError:
 
 def _read(token: bytes, stamped: bytes) -> TimeStampFacts:
     info = cms.ContentInfo.load(token, strict=True)
-    if info["content_type"].native != "signed_data" or info.dump(force=True) != token:
-        raise _bad("is not a plain CMS SignedData structure")
+    if info["content_type"].native != "signed_data":
+        raise _bad("is not a CMS SignedData structure")
     data = info["content"]
     encapsulated = data["encap_content_info"]
     if data["version"].native != "v3" or encapsulated["content_type"].native != "tst_info":
         raise _bad("is not about a time")
-    if len(data["signer_infos"]) != 1 or data["crls"].native:
+    if len(data["signer_infos"]) != 1 or not isinstance(data["crls"], core.Void):
         raise _bad("must have one signer and no revocation list")
     signer = data["signer_infos"][0]
-    if signer["version"].native != "v1" or signer["unsigned_attrs"].native:
+    if signer["version"].native != "v1" or not isinstance(signer["unsigned_attrs"], core.Void):
         raise _bad("is not of the form it is put in with")
     digest = _digest(signer["digest_algorithm"])
-    if [_digest(item) for item in data["digest_algorithms"]] != [digest]:
-        raise _bad("names digest algorithms that are not used")
-    chain = _chain([x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]], signer)
-    if len(chain) != len(data["certificates"]):
-        raise _bad("carries certificates that do not belong to its authority")
+    chain = _chain(data, signer)
+    if _assembled(data, signer, signer["signature_algorithm"].dump(), chain) != token:
+        raise _bad("is not in the form it is put in with")
     content: bytes = bytes(encapsulated["content"])
     _attributes(signer, chain[0], hashlib.new(digest, content).digest())
     _signature(signer, chain[0], digest)
@@ -110,13 +145,16 @@ def _read(token: bytes, stamped: bytes) -> TimeStampFacts:
 
 def _digest(algorithm: core.Sequence) -> str:
     name = algorithm["algorithm"].native
-    if name not in _HASHES or not isinstance(algorithm["parameters"], core.Null | core.NoValue | core.Void):
+    if name not in _HASHES or algorithm["parameters"].native is not None:
         raise _bad("uses another digest than SHA-256, SHA-384 or SHA-512")
     return str(name)
 
 
-def _chain(carried: Sequence[x509.Certificate], signer: cms.SignerInfo) -> tuple[x509.Certificate, ...]:
+def _chain(data: cms.SignedData, signer: cms.SignerInfo) -> tuple[x509.Certificate, ...]:
     """The authority's certificate and those above it, as far as they are carried."""
+    if any(item.chosen["signature_value"].contents[:1] != b"\0" for item in data["certificates"]):
+        raise _bad("carries a certificate with a signature that is no whole number of bytes")  # nobody signed that byte
+    carried = [x509.load_der_x509_certificate(item.chosen.dump()) for item in data["certificates"]]
     if signer["sid"].name != "issuer_and_serial_number":
         raise _bad("does not name its authority by issuer and serial number")
     serial = signer["sid"].chosen["serial_number"].native

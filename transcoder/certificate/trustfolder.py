@@ -88,7 +88,7 @@ class TrustFolder:
         """
         data = _read(file)
         listed = revocation.parse(data)
-        kind = Kind.REVOCATIONS if listed else Kind.TIME if tsa else Kind.AUTHORITY
+        kind = Kind.REVOCATIONS if listed is not None else Kind.TIME if tsa else Kind.AUTHORITY
         chosen = name if name is not None else re.sub(r"[^A-Za-z0-9_-]+", "-", file.name.split(".")[0]).strip("-")
         if not _NAME.fullmatch(chosen):
             raise UsageError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import factories
+from tests.helpers import deliveries, factories
 from tests.helpers import regions as made
 from transcoder import app
 from transcoder.certificate import form
@@ -193,10 +193,10 @@ def test_a_delivery_with_regions_is_measured_again_to_the_same_scores(delivered:
     assert regions >= {"frame", "tile", "person"}
     assert predicate["delivery"]["settings"]["qoffset_person"] < 0
     (result,) = app.verify(delivered / "out", source=delivered / "walk.mkv")
-    assert {step.number: str(step.outcome) for step in result.steps} == dict.fromkeys(range(1, 11), "passed") | {
-        11: "skipped",
-        12: "skipped",
-    }
+    assert result.ok
+    assert {n: str(o) for n, o in deliveries.outcomes(result).items() if n < 10} == dict.fromkeys(
+        range(1, 10), "passed"
+    )
 
 
 def test_the_report_of_a_delivery_shows_each_region(delivered: Path) -> None:
