@@ -193,7 +193,9 @@ def test_a_delivery_with_regions_is_measured_again_to_the_same_scores(delivered:
     assert regions >= {"frame", "tile", "person"}
     assert predicate["delivery"]["settings"]["qoffset_person"] < 0
     (result,) = app.verify(delivered / "out", source=delivered / "walk.mkv")
-    assert {step.number: str(step.outcome) for step in result.steps} == dict.fromkeys(range(1, 10), "passed")
+    assert {step.number: str(step.outcome) for step in result.steps if step.number < 10} == dict.fromkeys(
+        range(1, 10), "passed"
+    )
 
 
 def test_the_report_of_a_delivery_shows_each_region(delivered: Path) -> None:
