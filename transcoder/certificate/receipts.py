@@ -123,7 +123,7 @@ def build(
         "signer": describing.describe_signer(signer),
         "tool": {"name": "transcoder", "version": __version__},
         "certificate": {
-            "name": certificate.name,
+            "name": plain(certificate.name),
             "bytes": len(content),
             "sha256": digest(content),
             "verdict": predicate["verdict"],
@@ -144,8 +144,13 @@ def build(
         "intact_omitted": 0,
         "lacking_omitted": 0,
         "original": original,
-        "foreign": list(dict.fromkeys(foreign))[:_MOST_FOREIGN],
+        "foreign": [plain(item) for item in dict.fromkeys(foreign)][:_MOST_FOREIGN],
     }
+
+
+def plain(text: str) -> str:
+    """Text that can be signed, whatever bytes a file name is made of."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _file(item: Mapping[str, Any], files: Survey, damaged: Mapping[str, str], played: Played | None) -> dict[str, Any]:
@@ -162,7 +167,7 @@ def _file(item: Mapping[str, Any], files: Survey, damaged: Mapping[str, str], pl
         "state": state,
         "sha256": item["sha256"],
         "frames": played.frames if played is not None else None,
-        "detail": detail[:300],
+        "detail": plain(detail[:300]),
     }
 
 
