@@ -14,8 +14,8 @@ from typing import Any
 from transcoder import tasks
 from transcoder.audit.base import Job
 from transcoder.audit.base import job as audited
-from transcoder.certificate import form, receipts, sets, verify
-from transcoder.certificate.receipts import Played
+from transcoder.certificate import arrival, form, receipts, sets, verify
+from transcoder.certificate.arrival import Played
 from transcoder.errors import CertificateError, InputError, SandboxError, UsageError
 from transcoder.parts.survey import Expected, Survey, survey
 from transcoder.request import Services
@@ -83,7 +83,7 @@ def _one(certificate: Path, services: Services, name: str | None, tick: Tick) ->
             played = _played(certificate.parent, predicate, files, services.sandbox, tick)
         except verify.SENSELESS as error:
             raise verify.senseless(error, certificate) from None
-        receipt = receipts.build(
+        receipt = arrival.build(
             certificate=certificate,
             content=content,
             predicate=predicate,

@@ -9,9 +9,9 @@ from typing import Any
 
 from tests.helpers.deliveries import Parcel, digest
 from tests.helpers.factories import NOW
-from transcoder.certificate import cms, receipts
+from transcoder.certificate import arrival, cms, receipts
+from transcoder.certificate.arrival import Played
 from transcoder.certificate.keys import KeyPair
-from transcoder.certificate.receipts import Played
 from transcoder.certificate.signer import PemSigner
 from transcoder.parts.survey import Expected, survey
 
@@ -21,7 +21,7 @@ def receipt_for(parcel: Parcel, pair: KeyPair, played: Sequence[Played] = (), **
     content = parcel.certificate.read_bytes()
     predicate = json.loads(content)["predicate"]
     wanted = [Expected(name=f["name"], bytes=f["bytes"], sha256=f["sha256"]) for f in predicate["files"]]
-    built = receipts.build(
+    built = arrival.build(
         certificate=parcel.certificate,
         content=content,
         predicate=predicate,

@@ -12,9 +12,9 @@ import pytest
 
 from tests.helpers import authorities, deliveries, receiving
 from tests.helpers.deliveries import Parcel, failed, outcomes
-from transcoder.certificate import receipts, verify
+from transcoder.certificate import arrival, receipts, verify
+from transcoder.certificate.arrival import Played
 from transcoder.certificate.keys import KeyPair
-from transcoder.certificate.receipts import Played
 from transcoder.certificate.verify import Outcome, Verification
 from transcoder.errors import CapUnreachable, CertificateError
 
@@ -178,7 +178,7 @@ def test_a_receipt_stays_under_the_cap_and_keeps_what_lacks(parcel: Parcel, reci
     ("numbers", "text"), [([], ""), ([3], "3"), ([1, 2, 3, 9], "1-3,9"), ([4, 2], "2,4"), ([5, 6], "5-6")]
 )
 def test_numbers_of_volumes_are_ranges(numbers: list[int], text: str) -> None:
-    assert receipts.ranges(numbers) == text
+    assert arrival.ranges(numbers) == text
 
 
 def test_a_receipt_that_is_not_canonical_is_refused(parcel: Parcel, recipient: KeyPair) -> None:
