@@ -76,11 +76,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(autouse=True)
 def _own_keys(keys_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SIGNER_KEY", "SIGNER_CERT", "SIGNER_CHAIN"):
-        monkeypatch.delenv(f"TRANSCODER_{name}", raising=False)
-    monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
-    for name in [name for name in os.environ if name.startswith("TRANSCODER_SANDBOX")]:
+    others = tuple(f"TRANSCODER_{name}" for name in ("SIGNER_", "PKCS11_", "TSA_", "SANDBOX"))
+    for name in [name for name in os.environ if name.startswith(others)]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
+    monkeypatch.setenv("TRANSCODER_TRUST_DIR", str(keys_folder.parent / "trust"))
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from transcoder import profile as profiles
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
 from transcoder.auditing import read_audit, sign_audit, verify_audit
-from transcoder.checking import render_report, verify
+from transcoder.certificate.trustfolder import Entry
+from transcoder.checking import export_record, render_report, verify
 from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
 from transcoder.model import (
     CaseFields,
@@ -26,7 +27,7 @@ from transcoder.profile import Profile
 from transcoder.request import Request, ignore_sent
 from transcoder.settings import Settings
 from transcoder.storage import local
-from transcoder.wiring import KeyStatus, anchors, journal, key_status, services
+from transcoder.wiring import KeyStatus, add_trust, anchors, journal, key_status, rotate_keys, services, trust_folder
 
 if TYPE_CHECKING:
     from transcoder import joining, receiving
@@ -109,7 +110,7 @@ def join(
     :param path: the folder with the parts, or their certificate.
     :param out: the file to write; it must not exist.
     :param original: restore the untouched original from its volumes instead.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
     :raises InputError: naming each part that is missing, damaged or swapped (``parts-incomplete``).
     :raises CertificateError: where the certificate does not hold, or the whole is not what it names.
     """
@@ -175,9 +176,12 @@ def expand(paths: Iterable[Path]) -> list[Path]:
 
 
 __all__ = [
+    "Entry",
     "Inspection",
     "KeyStatus",
+    "add_trust",
     "expand",
+    "export_record",
     "inspect",
     "inspect_regions",
     "join",
@@ -186,9 +190,11 @@ __all__ = [
     "read_audit",
     "receive",
     "render_report",
+    "rotate_keys",
     "services",
     "sign_audit",
     "transcode",
+    "trust_folder",
     "verify",
     "verify_audit",
     "video_streams",

@@ -6,12 +6,13 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transcoder.audit.base import job as audited
 from transcoder.certificate import verify as verification
-from transcoder.certificate.verify import Outcome, Step, Verification
-from transcoder.errors import CertificateError
+from transcoder.certificate.base import SignatureFacts
+from transcoder.certificate.verify import Outcome, Step, Tick, Verification
+from transcoder.errors import CertificateError, UsageError
 from transcoder.looking import in_child, no_tick
 from transcoder.model import (
     Progress,
@@ -22,6 +23,9 @@ from transcoder.recording import note_receipts, verified
 from transcoder.settings import Settings
 from transcoder.storage import local
 from transcoder.wiring import anchors, journal
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 def verify(
@@ -38,7 +42,7 @@ def verify(
 
     :param path: a delivery's folder, one of its files, or a certificate.
     :param source: the master, to measure again.
-    :param ca: PEM file of trusted authorities; without it, this machine's own.
+    :param ca: PEM file of trusted authorities; without it, this machine's own and the trust folder's.
     :param receipts: receipts that came back, beside those that lie beside the certificate.
     :param receipt_ca: PEM file of further authorities to trust for receipts.
     :raises InputError: where no certificate belongs to the path.
@@ -53,6 +57,9 @@ def verify(
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(path), phase=phase, done=done, total=total))
 
+    def credentials(parsed: dict[str, Any], folder: Path, facts: SignatureFacts) -> str:
+        return confirm_credentials(parsed, folder, facts, trusted.anchors, settings, tick)
+
     def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
         arguments = {"parsed": parsed, "source": master, "folder": folder}
         steps = in_child(tasks.REMEASURE, arguments, settings, master, _files_of(parsed, folder), tick)
@@ -62,7 +69,7 @@ def verify(
     with audited(log, "verify", {"path": str(Path(path).absolute())}) as entry:
         entry.begin({"with_source": source is not None})
         trusted = anchors(Path(ca) if ca is not None else None, settings)
-        recipients = anchors(Path(receipt_ca), settings) if receipt_ca is not None else ()
+        recipients = anchors(Path(receipt_ca), settings).anchors if receipt_ca is not None else ()
         certificates = verification.find_certificates(Path(path))
         named = _shared_out([Path(item) for item in receipts], certificates)
         results = [
@@ -71,6 +78,7 @@ def verify(
                 anchors=trusted,
                 source=Path(source) if source is not None else None,
                 measure=measure,
+                credentials=credentials,
                 named=named[certificate],
                 recipients=recipients,
             )
@@ -94,6 +102,48 @@ def _shared_out(receipts: Sequence[Path], certificates: Sequence[Path]) -> dict[
     return named
 
 
+def confirm_credentials(
+    parsed: Mapping[str, Any], folder: Path, facts: SignatureFacts, trusted: Sequence[x509.Certificate],
+    settings: Settings, tick: Tick,
+) -> str:  # fmt: skip
+    """Step 10: what the files carry, read in a child, is what their certificate says.
+
+    :param facts: of the certificate's own signature, which was verified.
+    :raises CertificateError: naming the first file whose manifest is not whole, or another's.
+    """
+    from transcoder.credentials.notary import chain_pem
+    from transcoder.credentials.reading import State
+    from transcoder.credentials.work import CHECK, Carried
+
+    entries = [entry for entry in parsed["predicate"]["credentials"]["files"] if entry["carrier"] != "none"]
+    carried = [
+        Carried(path=folder / entry["name"], sidecar=folder / entry["store"] if entry["store"] is not None else None)
+        for entry in entries
+    ]
+    files = _files_of(parsed, folder)
+    if not {path for item in carried for path in (item.path, item.sidecar) if path is not None} <= set(files):
+        raise CertificateError("the certificate lists manifests of files that it does not name")
+    arguments = {"files": carried, "trusted_pem": chain_pem((*facts.chain[1:], *trusted))}
+    answers = in_child(CHECK, arguments, settings, carried[0].path, files, tick)
+    for entry, found in zip(entries, answers, strict=True):
+        name = entry["name"]
+        if found is None:
+            raise CertificateError("the manifest is missing", where=name, code="credentials-missing")
+        if found.state in (State.INVALID, State.MALFORMED):
+            why = ", ".join(found.codes)
+            raise CertificateError(f"the manifest does not hold ({why})", where=name, code="credentials-invalid")
+        # Whether that signer is trusted is what step 3 says; an authority gives each of its numbers once.
+        if found.serial != str(facts.chain[0].serial_number):
+            raise CertificateError(
+                f"the manifest is signed by another ({found.signer})", where=name, code="credentials-other-signer"
+            )
+        if found.master_sha256 != parsed["predicate"]["source"]["sha256"]:
+            raise CertificateError("the manifest names another master", where=name, code="credentials-other-master")
+    beside = sum(1 for entry in entries if entry["store"] is not None)
+    lacking = len(parsed["predicate"]["credentials"]["files"]) - len(entries)
+    return f"{len(entries) - beside} in their files, {beside} beside them" + (f", {lacking} without" if lacking else "")
+
+
 def render_report(
     path: Path | str,
     *,
@@ -114,13 +164,9 @@ def render_report(
     from transcoder.report import html
 
     settings = settings or Settings.from_environment()
-    result = verify(path, ca=ca, settings=settings)[0]
-    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
-    if failed is not None or result.statement is None or result.signature is None:
-        raise CertificateError(
-            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
-            where=result.certificate.name,
-        )
+    result = _verified(path, ca, settings)
+    assert result.statement is not None
+    assert result.signature is not None
     shown = html.Illustrations()
     if source is not None:
         verification.confirm_master(result.statement, Path(source))
@@ -148,6 +194,55 @@ def render_report(
     with store.workspace() as work:
         (work / "report").write_text(page, encoding="utf-8")
         return store.publish({target.name: work / "report"})[target.name]
+
+
+def export_record(
+    path: Path | str,
+    *,
+    vocabulary: str,
+    out: Path | str,
+    ca: Path | str | None = None,
+    settings: Settings | None = None,
+) -> Path:
+    """Write what a certificate says in the words of another system, after verifying it.
+
+    :param vocabulary: ``case`` for CASE/UCO 1.5 as JSON-LD, ``premis`` for PREMIS 3 as XML.
+    :raises CertificateError: where the certificate does not verify.
+    :raises UsageError: where the vocabulary is none of these.
+    :raises StorageError: where ``out`` exists or cannot be written.
+    """
+    from transcoder.exports import case, premis
+    from transcoder.exports.events import Record
+
+    writers = {"case": case.export, "premis": premis.export}
+    if vocabulary not in writers:
+        raise UsageError(f"no such format: {vocabulary}", hint="case or premis", code="usage")
+    result = _verified(path, ca, settings or Settings.from_environment())
+    assert result.statement is not None
+    try:
+        content = writers[vocabulary](Record(result.statement, local.sha256_of(result.certificate)))
+    except verification.SENSELESS as error:
+        raise verification.senseless(error, result.certificate) from None
+    target = Path(out)
+    store = local.LocalStore(target.absolute().parent)
+    with store.workspace() as work:
+        (work / "export").write_bytes(content)
+        return store.publish({target.name: work / "export"})[target.name]
+
+
+def _verified(path: Path | str, ca: Path | str | None, settings: Settings) -> Verification:
+    """The first certificate of a path, all of whose steps hold.
+
+    :raises CertificateError: naming the step that does not.
+    """
+    result = verify(path, ca=ca, settings=settings)[0]
+    failed = next((step for step in result.steps if step.outcome is Outcome.FAILED), None)
+    if failed is not None or result.statement is None or result.signature is None:
+        raise CertificateError(
+            f"step {failed.number} failed, {failed.title}: {failed.detail}" if failed else "not verified",
+            where=result.certificate.name,
+        )
+    return result
 
 
 def _files_of(parsed: Mapping[str, Any], folder: Path) -> list[Path]:

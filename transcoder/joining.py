@@ -14,6 +14,7 @@ from cryptography import x509
 from transcoder import tasks
 from transcoder.audit.base import Job
 from transcoder.certificate import sets, verify
+from transcoder.certificate.trusted import Trust
 from transcoder.errors import CertificateError, InputError, UsageError
 from transcoder.parts.restore import restore
 from transcoder.parts.survey import Expected, Survey, survey
@@ -54,7 +55,7 @@ class Joined:
 
 
 def join(
-    path: Path, out: Path, *, original: bool, anchors: Sequence[x509.Certificate], store: Store, policy: Policy,
+    path: Path, out: Path, *, original: bool, anchors: Sequence[x509.Certificate] | Trust, store: Store, policy: Policy,
     entry: Job, tick: Tick,
 ) -> Joined:  # fmt: skip
     """Put together what a certificate describes.
@@ -158,7 +159,9 @@ def _restored(volumes: Sequence[Path], out: Path, sha256: str | None, store: Sto
     return size
 
 
-def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> tuple[Path, dict[str, Any]] | None:
+def _signed(
+    path: Path, original: bool, anchors: Sequence[x509.Certificate] | Trust
+) -> tuple[Path, dict[str, Any]] | None:
     """The certificate of something that can be joined; None where the folder holds volumes and no certificate."""
     try:
         certificates = verify.find_certificates(path)
@@ -189,7 +192,7 @@ def _signed(path: Path, original: bool, anchors: Sequence[x509.Certificate]) -> 
     return found[0]
 
 
-def _predicate(certificate: Path, anchors: Sequence[x509.Certificate]) -> dict[str, Any]:
+def _predicate(certificate: Path, anchors: Sequence[x509.Certificate] | Trust) -> dict[str, Any]:
     try:
         content = certificate.read_bytes()
         signature = certificate.with_name(f"{certificate.name}.p7s").read_bytes()

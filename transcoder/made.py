@@ -12,6 +12,7 @@ from typing import Any
 from transcoder.certificate.base import SignerIdentity
 from transcoder.model import CaseFields, Fidelity, Override, SourceInfo, Verdict
 from transcoder.profile import Profile
+from transcoder.provenance import Provenance
 from transcoder.report.html import Illustrations
 
 
@@ -34,6 +35,10 @@ class Order:
     signer: SignerIdentity
     """Its name alone."""
     issued_at: datetime
+    chain_pem: str
+    """The signer's certificate and those above it, by which the room for a manifest is measured."""
+    trusted_pem: str
+    """Authorities trusted here, for what the source itself is signed with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,3 +76,5 @@ class Made:
     statement: Mapping[str, Any]
     shown: Illustrations
     refused: Refused | None
+    provenance: Provenance
+    """What the source is signed with, and what of that is in the media."""

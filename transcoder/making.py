@@ -5,14 +5,15 @@ Nothing here signs, publishes, or knows a key; ``pipeline`` is the other half.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcoder import search
+from transcoder import provenance, search
 from transcoder.certificate import statement as statements
+from transcoder.credentials import others
 from transcoder.encode import fates
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.ladder import Plan, plan_ladder
@@ -36,6 +37,7 @@ from transcoder.model import (
 )
 from transcoder.naming import delivery_stem, media_names
 from transcoder.profile import Profile
+from transcoder.provenance import Provenance
 from transcoder.refusal import Refusal, build_refusal
 from transcoder.report import html
 from transcoder.sandbox.child import Context
@@ -61,6 +63,8 @@ class Outcome:
     choice: Choice
     studio: Studio
     checked: Checked
+    signed: Provenance
+    """What the source is signed with."""
     haste: Haste | None = None
 
     @property
@@ -104,8 +108,15 @@ def make(context: Context, order: Order) -> Made:
         profile, haste = _hurried(source, order, context)
     cap = order.profile.payload_cap_bytes
     studio = Studio(EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=context.work, tick=context.tick))
-    plan, choice = _decide(studio, drawn, degraded=order.override is not None)
-    outcome = Outcome(order, source, master, plan, choice, studio, studio.check(choice), haste)
+    signed = provenance.look(master, order.trusted_pem)
+
+    def room() -> int:
+        nonlocal signed
+        needed, signed = provenance.room_bytes(signed, master, order.profile, order.case, order.chain_pem)
+        return needed
+
+    plan, choice = _decide(studio, drawn, room, degraded=order.override is not None)
+    outcome = Outcome(order, source, master, plan, choice, studio, studio.check(choice), signed, haste)
     refusal = build_refusal(choice, plan, order.profile, source, studio) if choice.winner is None else None
     return _made(outcome, refusal, _evidence(outcome, drawn), stem)
 
@@ -119,20 +130,26 @@ def _hurried(source: SourceInfo, order: Order, context: Context) -> tuple[Profil
     return hurry(source, order.profile, order.within_s, order.began, folder, context.tick)
 
 
-def _decide(studio: Studio, drawn: Sequence[Region], *, degraded: bool) -> tuple[Plan, Choice]:
-    """Walk down the ladder: what changes no sample, one lossy file, several; and what a person accepts, at last."""
+def _decide(studio: Studio, drawn: Sequence[Region], room: Callable[[], int], *, degraded: bool) -> tuple[Plan, Choice]:
+    """Walk down the ladder: what changes no sample, one lossy file, several; and what a person accepts, at last.
+
+    :param room: what every file keeps free for its manifest. What changes no sample may take all of the cap: its
+        manifest lies beside it then.
+    """
     job = studio.job
-    choose = partial(search.choose, cap_bytes=job.cap_bytes, floors=job.profile.floors, probe=studio)
     plan = plan_ladder(job.source, job.profile, job.cap_bytes)
-    choice = choose(plan.gentle)
+    choice = search.choose(plan.gentle, job.cap_bytes, job.profile.floors, studio)
     if choice.winner is not None or len(plan.rungs) == len(plan.gentle):
         return plan, choice
+    studio.keep_free(room())
     if plan.parts is not None and plan.parts.encoder == PAGES:
         if drawn:
             studio.look_for_regions(drawn, wanted=())
         return plan, _in_pieces(studio, plan.parts, choice)  # each page is looked at by itself
     studio.look_for_regions(drawn)
-    plan = plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds())
+    job = studio.job
+    choose = partial(search.choose, cap_bytes=job.cap_bytes, floors=job.profile.floors, probe=studio)
+    plan = plan.followed_by(plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds()))
     for name, rungs in plan.lossy:
         if name is RungName.SPLIT:
             split = _in_parts if job.source.video is not None else _in_pieces
@@ -230,6 +247,7 @@ def _made(outcome: Outcome, refusal: Refusal | None, found: Evidence, stem: str)
         )
     )
     predicate, pictures = statement["predicate"], outcome.pictures
+    whole = [path for path, role in media.values() if role in ("media", "part")]
     assert isinstance(predicate, dict)
     return Made(
         source=outcome.source,
@@ -252,6 +270,7 @@ def _made(outcome: Outcome, refusal: Refusal | None, found: Evidence, stem: str)
         else Refused(
             message=refusal.message, hint=refusal.hint, floor=refusal.best is not None, described=refusal.to_dict()
         ),
+        provenance=replace(outcome.signed, others=others.survive(outcome.signed.others, whole)),
     )
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transcoder.certificate import describing, form, sets, verify
+from transcoder.certificate import describing, form, sealing, sets, verify
+from transcoder.crediting import Credited
 from transcoder.errors import CapUnreachable, CertificateError, OutputMismatch, SandboxError
 from transcoder.made import Made, MadeFile
 from transcoder.model import DeliveredFile, SourceInfo, Verdict
 from transcoder.parts.volumes import Volume
+from transcoder.profile import Profile
 from transcoder.report import html
 from transcoder.request import Request, Services
 from transcoder.sandbox.confine import Layers
@@ -44,6 +46,7 @@ def prepare() -> None:
 
 def certify(
     made: Made,
+    credited: Credited,
     original: Sequence[Volume],
     layers: Layers | None,
     source: SourceInfo,
@@ -59,11 +62,10 @@ def certify(
     :raises OutputMismatch: where a file is not what was promised.
     :raises CertificateError: where the statement breaks its schema.
     """
-    cap = request.profile.payload_cap_bytes
-    subjects = [confirm_file(item, made, work / "made", cap) for item in made.files]
-    statement = _stated(made, subjects, original, layers, source, request, services)
-    content = form.canonical(statement)
-    signature = services.signer.sign(content)
+    cap, subjects = request.profile.payload_cap_bytes, credited.described
+    stated = _stated(made, credited, original, layers, source, request, services)
+    sealed = sealing.seal(stated, services.signer, services.stamper, services.warnings)
+    statement, content, signature = sealed.statement, sealed.content, sealed.signature
     facts = verify.check_signature(content, signature, services.anchors)
 
     stem, kind = made.stem, "refusal" if made.refused else "certificate"
@@ -86,8 +88,14 @@ def certify(
         for item in original
     ]
     described = [*subjects, *parcels, *(_describe(name, path, roles[name]) for name, path in sidecars.items())]
-    files = {item.name: item.path for item in made.files}
-    return Packet({**files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement)
+    return Packet(
+        {**credited.files, **{item.path.name: item.path for item in original}, **sidecars}, described, statement
+    )
+
+
+def confirm(made: Made, folder: Path, profile: Profile) -> Sequence[DeliveredFile]:
+    """The media that the child made, each held against what a delivery is. See ``confirm_file``."""
+    return [confirm_file(item, made, folder, profile.payload_cap_bytes) for item in made.files]
 
 
 def confirm_file(item: MadeFile, made: Made, folder: Path, cap_bytes: int) -> DeliveredFile:
@@ -107,16 +115,17 @@ def confirm_file(item: MadeFile, made: Made, folder: Path, cap_bytes: int) -> De
 
 
 def _stated(
-    made: Made, subjects: Sequence[DeliveredFile], original: Sequence[Volume], layers: Layers | None,
+    made: Made, credited: Credited, original: Sequence[Volume], layers: Layers | None,
     source: SourceInfo, request: Request, services: Services,
 ) -> dict[str, Any]:  # fmt: skip
     """The statement with everything in it that the parent knows by itself."""
     stated: Any = made.statement.get("predicate")
     if not isinstance(stated, dict) or not isinstance(stated.get("source"), dict):
         raise CertificateError("the statement has no predicate", code="statement-invalid")
-    tool = stated.get("tool")
+    tool, subjects = stated.get("tool"), credited.described
     about = {"name": source.name, "bytes": source.bytes, "sha256": source.sha256}
     predicate = stated | {
+        "warnings": [],
         "verdict": str(made.verdict),
         "issued_at": describing.moment(services.now()),
         "tool": {
@@ -130,6 +139,9 @@ def _stated(
         "source": stated["source"] | about,
         "profile": describing.describe_profile(request.profile),
         "files": describing.list_files(subjects),
+        "delivery": _grown(stated.get("delivery"), made, subjects, request.profile.payload_cap_bytes),
+        "fates": [*_fates(stated.get("fates"), credited), *describing.list_fates(credited.fates)],
+        "credentials": dict(credited.section),
         "original": sets.original(source, original),
         "override": describing.describe_override(request.override if made.verdict is Verdict.DEGRADED else None),
         "refusal": dict(made.refused.described) if made.refused else None,
@@ -147,6 +159,29 @@ def _stated(
         "predicateType": form.PREDICATE_TYPE,
         "predicate": predicate,
     }
+
+
+def _grown(delivery: Any, made: Made, subjects: Sequence[DeliveredFile], cap_bytes: int) -> Any:
+    """The delivery with the sizes that its files have with their manifests."""
+    if not isinstance(delivery, dict):
+        return delivery
+    before = {item.name: item.path.stat().st_size for item in made.files}
+    names = [item.path.name for item in subjects if item.path.name in before]
+    roles = {item.path.name: item.role for item in subjects}
+    counted = [name for name in names if roles[name] in ("tile", "page", "frame", "part")]
+    counted = counted or [name for name in names if roles[name] not in ("evidence", "crop")]
+    sizes = {item.path.name: item.bytes for item in subjects}
+    size = sum(sizes[name] for name in counted)
+    if delivery.get("bytes") != sum(before[name] for name in counted):
+        raise _foreign("files of other sizes than it says")
+    return delivery | {"bytes": size, "share_of_cap": describing.number(size / cap_bytes / max(1, len(counted)))}
+
+
+def _fates(stated: Any, credited: Credited) -> list[Any]:
+    """What the child says became of everything, without what is known better."""
+    entries = list(stated) if isinstance(stated, list) else []
+    known = any("C2PA manifest" in fate.item for fate in credited.fates)
+    return [item for item in entries if not (known and isinstance(item, dict) and "C2PA manifest" in str(item))]
 
 
 def _foreign(what: str) -> SandboxError:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder import recording
+from transcoder import crediting, recording
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
+from transcoder.certificate.trusted import as_trust
+from transcoder.credentials.notary import chain_pem
+from transcoder.crediting import EMBED
 from transcoder.errors import (
     CapUnreachable,
     EncodeError,
@@ -30,7 +34,7 @@ from transcoder.parts import volumes
 from transcoder.parts.volumes import Volume
 from transcoder.request import Request, Services
 from transcoder.sandbox import parent
-from transcoder.sandbox.parent import Task
+from transcoder.sandbox.parent import Task, Worker
 from transcoder.storage import local
 from transcoder.storage.base import Admitted
 
@@ -54,6 +58,7 @@ def transcode(request: Request, services: Services) -> Delivery:
     with (
         audited(services.audit, "apply", recording.asked(request)) as entry,
         parent.worker(MAKE, services.sandbox) as worker,
+        ExitStack() as later,
     ):
         from transcoder import packet as packets  # while the child loads its own
 
@@ -68,7 +73,11 @@ def transcode(request: Request, services: Services) -> Delivery:
         if request.clip is None:
             _reserve(expected, services)
 
+        embedder: list[Worker] = []
+
         def note(name: str, value: Any) -> None:
+            if name == "stem" and not embedder:  # the other child has loaded what it needs, and leaves a processor
+                embedder.append(later.enter_context(parent.worker(EMBED, services.sandbox)))
             if name == "stem" and request.clip is not None:  # a clip's is known only when its frames are
                 _reserve(confirm_stem(str(value), expected, clipped=True), services)
 
@@ -91,7 +100,12 @@ def transcode(request: Request, services: Services) -> Delivery:
             confirm_stem(made.stem, expected, clipped=request.clip is not None)
             original = _volumes(request, master, made, work, tick)
             local.confirm_unchanged(admitted, tick)
-            packet = packets.certify(made, original, answer.layers, master, request, services, work)
+            (work / "credited").mkdir()
+            credited = crediting.credit(
+                embedder[0] if embedder else None, made, packets.confirm(made, work / "made", request.profile),
+                master, request, services, work / "credited", tick,
+            )  # fmt: skip
+            packet = packets.certify(made, credited, original, answer.layers, master, request, services, work)
             entry.end(recording.came_of_it(made, packet, request, services))  # nothing leaves unlogged
             published = services.store.publish(packet.files)
             entry.done()
@@ -119,6 +133,8 @@ def _order(request: Request, services: Services, admitted: Admitted, started: fl
         began=started,
         signer=services.signer.identity,
         issued_at=services.now(),
+        chain_pem=chain_pem(services.signer.certificates),
+        trusted_pem=chain_pem(as_trust(services.anchors).anchors),
     )
 
 
@@ -161,7 +177,7 @@ def _result(
 
 
 def _ticker(request: Request) -> Tick:
-    units = {"hash": "bytes", "confirm": "bytes", "encode": "frames", "measure": "frames"}
+    units = {"hash": "bytes", "confirm": "bytes", "encode": "frames", "measure": "frames", "credentials": "files"}
     name = str(request.source)
 
     def tick(phase: str, done: int, total: int | None) -> None:

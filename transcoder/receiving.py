@@ -14,7 +14,7 @@ from typing import Any
 from transcoder import tasks
 from transcoder.audit.base import Job
 from transcoder.audit.base import job as audited
-from transcoder.certificate import arrival, form, receipts, sets, verify
+from transcoder.certificate import arrival, delivered, form, receipts, sets, verify
 from transcoder.certificate.arrival import Played
 from transcoder.errors import CertificateError, InputError, SandboxError, UsageError
 from transcoder.parts.survey import Expected, Survey, survey
@@ -172,7 +172,7 @@ def _signed(receipt: dict[str, Any], certificate: Path, cap_bytes: int, services
 
 def _free_name(certificate: Path, folder: Path) -> str:
     """A delivery that is completed later gets a second receipt beside the first."""
-    stem, number = verify.stem_of(certificate), 1
+    stem, number = delivered.stem_of(certificate), 1
     name = f"{stem}{receipts.ENDING}"
     while os.path.lexists(folder / name) or os.path.lexists(folder / f"{name}.p7s"):
         number += 1

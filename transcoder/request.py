@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transcoder.audit.base import Journal, NoJournal, Sent
-from transcoder.certificate.base import Signer
+from transcoder.certificate.base import Signer, TimeStamper
 from transcoder.model import CaseFields, Override, ProgressCallback
 from transcoder.profile import Profile
 from transcoder.sandbox.limits import DEFAULT_POLICY, Policy
@@ -19,6 +19,8 @@ from transcoder.storage.base import Store
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from transcoder.certificate.trusted import Trust
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -26,10 +28,14 @@ class Services:
 
     store: Store
     signer: Signer
-    anchors: Sequence[x509.Certificate]
+    anchors: Sequence[x509.Certificate] | Trust
     now: Callable[[], datetime]
     sandbox: Policy = DEFAULT_POLICY
     """How the process is confined that handles the media."""
+    stamper: TimeStamper | None = None
+    """Asked when each certificate was signed, where one is named."""
+    warnings: Sequence[str] = ()
+    """About the signer, for every certificate it signs."""
     audit: Journal = field(default_factory=NoJournal)
     """Where it is written down who did what."""
 

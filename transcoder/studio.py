@@ -46,6 +46,10 @@ class Studio:
         """What is worked on."""
         return self._job
 
+    def keep_free(self, room_bytes: int) -> None:
+        """From now on every file stays so far below the cap."""
+        self._job = replace(self._job, cap_bytes=self._job.cap_bytes - room_bytes)
+
     @property
     def regions(self) -> RegionSet:
         """What was found in the source; nothing before it was looked for."""

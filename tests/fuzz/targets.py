@@ -35,7 +35,7 @@ from transcoder import app, checking, receiving
 from transcoder import profile as profiles
 from transcoder.audit import reading
 from transcoder.audit.log import AuditLog
-from transcoder.certificate import cms, form
+from transcoder.certificate import chain, cms, form
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import verify
@@ -324,7 +324,7 @@ def signature(bench: Bench, data: bytes) -> None:
     """A detached signature beside an untouched statement: only the one that was made holds."""
     content, made = bench.parcel.certificate.read_bytes(), bench.parcel.signature.read_bytes()
     facts = settled(lambda: cms.verify_detached(content, data))
-    holds = facts is not None and cms.find_anchor(facts.chain, bench.pair.chain) is not None
+    holds = facts is not None and chain.find_anchor(facts.chain, bench.pair.chain) is not None
     if holds != (data == made):
         raise Finding("a changed signature holds, or the untouched one does not")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from transcoder.audit import checkpoints, entries, files
 from transcoder.audit.checkpoints import Checkpoint
 from transcoder.audit.reading import confirm_log
+from transcoder.certificate.trusted import Trust, as_trust
 from transcoder.errors import CertificateError, InputError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class _Walk:
             self.findings.append(Finding(file=file, line=number, message=message))
 
 
-def check(folder: Path, anchors: Sequence[x509.Certificate], kept: Sequence[Path] = ()) -> Checked:
+def check(folder: Path, anchors: Sequence[x509.Certificate] | Trust, kept: Sequence[Path] = ()) -> Checked:
     """Read the whole log and hold it against its checkpoints.
 
     :param anchors: authorities whose signatures under checkpoints are trusted.
@@ -113,7 +114,7 @@ def check(folder: Path, anchors: Sequence[x509.Certificate], kept: Sequence[Path
     walk = _Walk()
     try:
         segments, own = files.snapshot(folder)
-        signed = _checkpoints(folder, anchors, own, kept, walk)
+        signed = _checkpoints(folder, as_trust(anchors), own, kept, walk)
         _walk(segments, signed, walk)
         _set_aside(folder, walk)
     except OSError as error:
@@ -136,13 +137,13 @@ def check(folder: Path, anchors: Sequence[x509.Certificate], kept: Sequence[Path
 
 
 def _checkpoints(
-    folder: Path, anchors: Sequence[x509.Certificate], own: Sequence[Path], kept: Sequence[Path], walk: _Walk
+    folder: Path, trust: Trust, own: Sequence[Path], kept: Sequence[Path], walk: _Walk
 ) -> list[Checkpoint]:
     """Those whose signature holds; the others are findings."""
     found = []
     for path in (*own, *kept):
         try:
-            read = checkpoints.read(path, anchors)
+            read = checkpoints.read(path, trust)
         except CertificateError as error:
             walk.report(path.name, None, f"the checkpoint {'is not valid: ' if error.where is None else ''}{error}")
             continue

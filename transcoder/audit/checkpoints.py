@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +18,11 @@ import rfc8785
 from transcoder.audit import entries, files
 from transcoder.audit.entries import Head
 from transcoder.certificate.base import Signer
+from transcoder.certificate.trusted import Trust
 from transcoder.errors import CertificateError
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    pass
 
 TYPE = "urn:transcoder:audit-checkpoint:1"
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -61,27 +61,19 @@ def make(folder: Path, log: str, head: Head, signer: Signer, at: datetime) -> Pa
     return target
 
 
-def read(path: Path, anchors: Sequence[x509.Certificate]) -> Checkpoint:
+def read(path: Path, trust: Trust) -> Checkpoint:
     """Read a checkpoint and check its signature, its signer and what it says.
 
     :raises CertificateError: naming what does not hold.
     """
-    from transcoder.certificate import cms
+    from transcoder.certificate import cms, trusted
 
     try:
         content, signature = path.read_bytes(), path.with_name(f"{path.name}.p7s").read_bytes()
     except OSError as error:
         raise CertificateError(f"cannot be read: {error.strerror}", where=str(error.filename)) from None
     facts = cms.verify_detached(content, signature)
-    if cms.find_anchor(facts.chain, anchors) is None:
-        raise CertificateError(
-            f"its signer's authority ({facts.issuer}) is not trusted on this machine",
-            hint="name the authority's certificate with --ca FILE",
-            code="signer-untrusted",
-        )
-    problem = cms.not_valid_at(facts.chain, facts.signed_at)
-    if problem:
-        raise CertificateError(f"at {facts.signed_at:%Y-%m-%d %H:%M} UTC: {problem}", code="signer-not-valid")
+    trusted.confirm(facts, trust)
     said = _parsed(content)
     return Checkpoint(path, said["log"], said["entries"], said["head"], said["at"], facts.subject)
 

@@ -20,6 +20,22 @@ class SignerIdentity:
     """True for the key pair this tool made for itself: it proves integrity, not who is behind it."""
 
 
+class TimeStamper(Protocol):
+    """Asks a time-stamping authority."""
+
+    @property
+    def address(self) -> str:
+        """Where it is asked, as a certificate may state it."""
+        ...
+
+    def stamp(self, signature_value: bytes) -> bytes:
+        """A token (DER) about a signature, checked and by an authority that is trusted for it.
+
+        :raises CertificateError: where there is none to be had; never because of what was signed.
+        """
+        ...
+
+
 class Signer(Protocol):
     """Signs with one key on P-256: detached CMS (RFC 5652) for statements, plain ECDSA for other forms."""
 
@@ -49,6 +65,19 @@ class Signer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeStampFacts:
+    """What a time-stamp that holds says; whether its authority is trusted is a separate question."""
+
+    moment: datetime
+    authority: str
+    certificate_sha256: str
+    serial: int
+    nonce: int | None
+    chain: tuple[x509.Certificate, ...]
+    """The authority's certificate first, then those above it as far as the time-stamp carries them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureFacts:
     """What a verified signature says."""
 
@@ -59,3 +88,5 @@ class SignatureFacts:
     chain: tuple[x509.Certificate, ...]
     """Leaf first, as far as the signature carries it."""
     self_issued: bool
+    time_stamp: TimeStampFacts | None = None
+    """By a time-stamping authority, over the signature; it holds, as the signature does."""

@@ -2,14 +2,14 @@
 
 A lenient parser accepts signatures with changed version numbers, odd algorithm parameters or extra
 certificates, because the mathematics does not cover them. Here anything but the exact form that RFC 5652
-and our signer prescribe is refused, so that one flipped byte anywhere is found.
+and our signer prescribe is refused, so that one flipped byte anywhere is found. One unsigned attribute is let in: a
+time-stamp over the signature, which ``token`` reads as strictly.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
 from datetime import datetime
 
 from asn1crypto import cms
@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from transcoder.certificate.base import SignatureFacts
+from transcoder.certificate import token
+from transcoder.certificate.base import SignatureFacts, TimeStampFacts
 from transcoder.certificate.keys import fingerprint, is_self_issued, issued
 from transcoder.errors import CertificateError
 
@@ -81,7 +82,21 @@ def _verify(content: bytes, signature: bytes) -> SignatureFacts:
         signed_at=signed_at,
         chain=chain,
         self_issued=is_self_issued(leaf),
+        time_stamp=_time_stamp(signer),
     )
+
+
+def _time_stamp(signer: cms.SignerInfo) -> TimeStampFacts | None:
+    attributes = signer["unsigned_attrs"]
+    if not attributes.native:
+        if attributes.dump():
+            raise _bad("the signature carries an empty list of attributes")
+        return None
+    if len(attributes) != 1 or attributes[0]["type"].native != "signature_time_stamp_token":
+        raise _bad("the signature carries unsigned attributes that are no time-stamp")
+    if len(attributes[0]["values"]) != 1:
+        raise _bad("the signature carries several time-stamps")
+    return token.read(attributes[0]["values"][0].dump(), signer["signature"].native)
 
 
 def _only_signer(data: cms.SignedData) -> cms.SignerInfo:
@@ -101,8 +116,6 @@ def _only_signer(data: cms.SignedData) -> cms.SignerInfo:
         raise _bad("the signer's digest is not SHA-256")
     if signer["signature_algorithm"].dump() != _ECDSA_SHA256:
         raise _bad("the signature algorithm is not ECDSA with SHA-256")
-    if signer["unsigned_attrs"].native:
-        raise _bad("the signature carries unsigned attributes")
     return signer
 
 
@@ -127,27 +140,3 @@ def _certificates(
     if len(chain) > 1 and top.subject == top.issuer and not issued(top, top):
         raise _bad("the authority's own signature does not hold")
     return leaves[0], tuple(chain)
-
-
-def find_anchor(chain: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]) -> x509.Certificate | None:
-    """The trusted authority this chain leads to, or None.
-
-    :param chain: leaf first.
-    :param anchors: certificates that are trusted as they are.
-    """
-    trusted = {fingerprint(anchor): anchor for anchor in anchors}
-    for certificate in chain[1:]:
-        if fingerprint(certificate) in trusted:
-            return trusted[fingerprint(certificate)]
-    return next((anchor for anchor in anchors if issued(chain[-1], anchor)), None)
-
-
-def not_valid_at(chain: Sequence[x509.Certificate], moment: datetime) -> str:
-    """Which certificate of the chain was not valid at a moment; empty where all were."""
-    for certificate in chain:
-        if not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc:
-            return (
-                f"{certificate.subject.rfc4514_string()} is valid from {certificate.not_valid_before_utc:%Y-%m-%d} "
-                f"to {certificate.not_valid_after_utc:%Y-%m-%d}"
-            )
-    return ""

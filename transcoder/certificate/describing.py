@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from transcoder.certificate.base import SignerIdentity
 from transcoder.encode import hdr
-from transcoder.model import DeliveredFile, Override, SourceInfo, Verdict, require_aware
+from transcoder.model import DeliveredFile, ItemFate, Override, SourceInfo, Verdict, require_aware
 from transcoder.profile import Profile
 from transcoder.version import __version__
 
@@ -43,6 +43,11 @@ def list_subjects(files: Sequence[DeliveredFile], source_name: str, source_sha25
 def list_files(files: Sequence[DeliveredFile]) -> list[dict[str, object]]:
     """The certificate's ``files``."""
     return [{"name": f.path.name, "role": f.role, "bytes": f.bytes, "sha256": f.sha256} for f in files]
+
+
+def list_fates(fates: Sequence[ItemFate]) -> list[dict[str, object]]:
+    """Entries of the certificate's ``fates``."""
+    return [{"item": fate.item, "fate": str(fate.fate), "note": fate.note} for fate in fates]
 
 
 def moment(at: datetime) -> str:

@@ -50,7 +50,7 @@ def initialise(folder: Path) -> bool:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".keys-") as name:
             fresh = Path(name) / "keys"
             fresh.mkdir(mode=0o700)
-            _write_set(fresh)
+            write_set(fresh)
             with contextlib.suppress(OSError):  # another process was faster: its keys are as good
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
@@ -64,20 +64,43 @@ def initialise(folder: Path) -> bool:
     return True
 
 
-def _write_set(folder: Path) -> None:
-    ca_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+def write_set(folder: Path, under: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None) -> None:
+    """Write a new signing key with its certificate, and a new authority unless one is given.
+
+    :param folder: empty; gets the four files, or without a new authority the two of the leaf.
+    :param under: the authority that stays, with its key.
+    """
     host = socket.gethostname()[:40] or "localhost"
-    ca = _certificate(_name(f"Transcoder local authority ({host})"), ca_key, None, None)
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    if under is None:
+        ca_key = ec.generate_private_key(ec.SECP256R1())
+        ca = _certificate(_name(f"Transcoder local authority ({host})"), ca_key, None, None)
+        _write_key(folder / CA_KEY_FILE, ca_key)
+        _write_certificate(folder / CA_FILE, ca)
+    else:
+        ca, ca_key = under
     leaf = _certificate(_name(f"Transcoder on {host}"), leaf_key, ca, ca_key)
-    for filename, key in ((CA_KEY_FILE, ca_key), (LEAF_KEY_FILE, leaf_key)):
-        data = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        descriptor = os.open(folder / filename, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    for filename, certificate in ((CA_FILE, ca), (LEAF_FILE, leaf)):
-        (folder / filename).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_key(folder / LEAF_KEY_FILE, leaf_key)
+    _write_certificate(folder / LEAF_FILE, leaf)
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    data = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(path, data, 0o600)
+
+
+def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
+    _write(path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _name(common_name: str) -> x509.Name:
@@ -98,6 +121,9 @@ def _certificate(
     now = datetime.now(UTC)
     authority = issuer is None
     signing_key = issuer_key or key
+    end = now + timedelta(days=365 * _YEARS + (30 if authority else 0))
+    if issuer is not None:  # a certificate that outlives its authority cannot be verified to its end
+        end = min(end, issuer.not_valid_after_utc)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -105,7 +131,7 @@ def _certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=365 * _YEARS + (30 if authority else 0)))
+        .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
         .add_extension(
             x509.KeyUsage(
@@ -137,7 +163,6 @@ def load_pair(key_file: Path, certificate_file: Path, chain_file: Path | None) -
     """
     try:
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
     except OSError as error:
         raise CertificateError(
             f"cannot read the signing key: {error.strerror}",
@@ -146,11 +171,12 @@ def load_pair(key_file: Path, certificate_file: Path, chain_file: Path | None) -
             code="key-unreadable",
         ) from None
     except (ValueError, TypeError) as error:
-        raise CertificateError(f"not a usable PEM key or certificate: {error}", where=str(key_file)) from None
+        raise CertificateError(f"not a usable PEM key: {error}", where=str(key_file)) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise CertificateError(
             "the signing key must be an EC key on P-256 (ES256)", where=str(key_file), code="key-wrong-type"
         )
+    certificate = load_certificates(certificate_file)[0]
     if certificate.public_key() != key.public_key():
         raise CertificateError(
             "the private key does not belong to this certificate", where=str(certificate_file), code="key-mismatch"

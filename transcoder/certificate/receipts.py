@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import rfc8785
 
 from transcoder import resources
-from transcoder.certificate import cms
+from transcoder.certificate import cms, trusted
 from transcoder.certificate.base import SignatureFacts
+from transcoder.certificate.trusted import Trust
 from transcoder.errors import CapUnreachable, CertificateError
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    pass
 
 TYPE = "urn:transcoder:receipt:1"
 SCHEMA_NAME = "receipt.schema.json"
@@ -155,7 +156,7 @@ def _numbered(name: str, stem: str) -> bool:
     return rest.isdecimal() and name == f"{stem}.receipt-{rest}.json"
 
 
-def read(path: Path, certificate: bytes, anchors: Sequence[x509.Certificate]) -> Receipt:
+def read(path: Path, certificate: bytes, trust: Trust) -> Receipt:
     """Read a receipt, check its signature and its signer, and that it is for this certificate.
 
     :raises CertificateError: naming what does not hold.
@@ -178,16 +179,13 @@ def read(path: Path, certificate: bytes, anchors: Sequence[x509.Certificate]) ->
             raise CertificateError("was changed after it was signed", where=path.name, code="content-changed") from None
         error.where = f"{path.name}: {error.where}" if error.where else path.name
         raise
-    if cms.find_anchor(facts.chain, anchors) is None:
-        raise CertificateError(
-            f"the recipient's authority ({facts.issuer}) is not trusted on this machine",
-            where=path.name,
-            hint="get its certificate from the recipient by another way and name it with --receipt-ca FILE",
-            code="signer-untrusted",
-        )
-    problem = cms.not_valid_at(facts.chain, facts.signed_at)
-    if problem:
-        raise CertificateError(problem, where=path.name, code="signer-not-valid")
+    try:
+        trusted.confirm(facts, trust)
+    except CertificateError as error:
+        error.where = path.name
+        if error.code == "signer-untrusted":
+            error.hint = "get its certificate from the recipient by another way and name it with --receipt-ca FILE"
+        raise
     if said["signer"]["certificate_sha256"] != facts.certificate_sha256:
         raise CertificateError("names another signer than the one who signed", where=path.name, code="receipt-invalid")
     if said["certificate"]["sha256"] != digest(certificate):

@@ -113,7 +113,7 @@ def build(facts: StatementInput) -> dict[str, object]:
             "timing": _timing(source.video, facts.choice, facts.fidelity, facts.damage),
             "fidelity": _fidelity(facts.fidelity, profile.payload_cap_bytes),
             "rejected": _rejected(facts.choice, facts.skipped),
-            "fates": [{"item": f.item, "fate": str(f.fate), "note": f.note} for f in facts.fates],
+            "fates": describing.list_fates(facts.fates),
             "override": describing.describe_override(facts.override),
             "refusal": dict(facts.refusal) if facts.refusal is not None else None,
             "regions": regions.describe(

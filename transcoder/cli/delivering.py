@@ -94,6 +94,9 @@ def apply(
             "for production name your own with TRANSCODER_SIGNER_KEY and TRANSCODER_SIGNER_CERT"
         )
 
+    for warning in status.warnings:
+        render.complain(warning)
+
     def work(source: Path, callback: ProgressCallback, number: int | None) -> Delivery:
         return transcode(
             source,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from transcoder.cli.root import app
 
-keys_app = typer.Typer(help="Make and show the signing key.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from transcoder.app import KeyStatus
+
+keys_app = typer.Typer(help="Make, show and rotate the signing key.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
 
@@ -34,11 +37,31 @@ def keys_show() -> None:
     _show_key(status)
 
 
-def _show_key(status: Any) -> None:
+@keys_app.command("rotate")
+def keys_rotate(
+    authority: Annotated[
+        bool, typer.Option("--authority", help="Make a new authority too; receivers need its certificate then.")
+    ] = False,
+) -> None:
+    """Make a new self-issued signing key; certificates signed before still verify."""
+    from transcoder.app import rotate_keys
     from transcoder.cli import render
 
+    status = rotate_keys(authority=authority)
+    render.say(f"made: {status.subject}" + (" under a new authority" if authority else ""))
+    _show_key(status)
+    if authority:
+        render.say("  the authority before stays trusted here; receivers need both")
+
+
+def _show_key(status: KeyStatus) -> None:
+    from transcoder.cli import render
+
+    render.say(f"  private key: {status.kind}")
     render.say(f"  sha256 of the certificate: {status.certificate_sha256}")
     render.say(f"  valid until: {status.valid_until:%Y-%m-%d}")
     render.say(f"  authority to give to receivers: {status.ca_file}")
     if status.self_issued:
         render.say("  self-issued: proves integrity, not who is behind the key")
+    for warning in status.warnings:
+        render.say(f"  WARNING: {warning}; see `transcoder keys rotate`, or renew it where it was made")

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 # Imported for the commands they add, in the order in which help lists them.
-from transcoder.cli import delivering, exits, inspecting, keys, profiles, receiving, audit  # isort: skip
+from transcoder.cli import delivering, exits, exporting, inspecting, keys, profiles, receiving, trust, audit  # isort: skip
 from transcoder.cli.root import app
 from transcoder.cli.stopping import STOPPING, stop
 from transcoder.errors import TranscodeError
@@ -59,4 +59,4 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-__all__ = ["app", "audit", "delivering", "inspecting", "keys", "profiles", "receiving", "run"]
+__all__ = ["app", "audit", "delivering", "exporting", "inspecting", "keys", "profiles", "receiving", "run", "trust"]

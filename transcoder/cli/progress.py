@@ -24,6 +24,7 @@ _WORDS = {
     "audio": "audio",
     "rewrap": "rewrapping",
     "measure": "measuring every frame",
+    "credentials": "Content Credentials",
     "confirm": "confirming the source",
 }
 _SECONDS_BETWEEN_EVENTS = 0.2

@@ -118,7 +118,7 @@ def _tasks(statement: Mapping[str, Any]) -> None:
     for kind, outcomes in regions.get("tasks", {}).items():
         verb = "match" if kind == "face" else "read"
         say(f"  {kind}: " + ", ".join(f"{count} {_OUTCOMES[name].format(verb)}" for name, count in outcomes.items()))
-    for warning in regions.get("warnings", []):
+    for warning in (*regions.get("warnings", []), *statement["predicate"].get("warnings", [])):
         complain(warning)
 
 

@@ -64,6 +64,14 @@ class Plan:
         """The rung that makes several files, where it applies."""
         return next((rung for rung in self.rungs if rung.name is RungName.SPLIT), None)
 
+    def followed_by(self, later: Plan) -> Plan:
+        """What changes no sample from this plan, and everything else from one that was made for less room."""
+        return Plan(
+            (*self.gentle, *later.rungs[len(later.gentle) :]),
+            (*(item for item in self.skipped if item[0] not in _LOSSY),
+             *(item for item in later.skipped if item[0] in _LOSSY)),
+        )  # fmt: skip
+
 
 def plan_ladder(
     source: SourceInfo, profile: Profile, cap_bytes: int, kinds: Collection[RegionKind] | None = None

@@ -74,7 +74,8 @@ class Override:
 class DeliveredFile:
     """One published file.
 
-    ``role`` is media, part, still, overview, tile, crop, evidence, volume, certificate, signature, report or refusal.
+    ``role`` is media, part, still, overview, tile, crop, page, frame, evidence, credentials, volume, certificate,
+    signature, report or refusal.
     """
 
     role: str

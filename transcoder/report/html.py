@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from transcoder.errors import CertificateError
 from transcoder.metrics.packing import unpack
 from transcoder.model import exact_clock
-from transcoder.report import pictures
+from transcoder.report import pictures, signed
 from transcoder.report.charts import Line, clock, fidelity_chart
 from transcoder.report.tracks import Card, Thumb, cards, overview, thumbs
 
@@ -219,6 +219,7 @@ def _template() -> jinja2.Template:
     environment.filters["clock"] = clock
     environment.filters["exact_clock"] = lambda fraction: exact_clock(Fraction(fraction))
     environment.filters["bytes"] = lambda number: f"{number:,} bytes"
+    environment.filters["credentials"] = signed.sentence
     environment.filters["score"] = lambda number: f"{number:.4f}"
     return environment.get_template("report.html.j2")
 

@@ -6,6 +6,7 @@ seen no media, and never afterwards.
 
 from __future__ import annotations
 
+import base64
 import faulthandler
 import os
 import pickle
@@ -52,6 +53,8 @@ class Context:
     tick: Callable[[str, int, int | None], None]
     note: Callable[[str, object], None] = field(default=lambda *_: None)
     """Tell the caller something on the way, which may end the job for it."""
+    ask: Callable[[bytes], bytes] = field(default=lambda _: b"")
+    """Ask the caller a question that only it can answer; see ``parent.Ask``."""
 
 
 class _Speaker:
@@ -80,6 +83,21 @@ class _Speaker:
         self.say(kind="note", name=name, value=wire.encode(value))
 
 
+class _Caller:
+    """Asks the parent, and waits for what it answers."""
+
+    def __init__(self, speaker: _Speaker, replies: int) -> None:
+        self._speaker = speaker
+        self._replies = os.fdopen(replies, "rb")
+        self._lock = threading.Lock()
+
+    def ask(self, question: bytes) -> bytes:
+        with self._lock:
+            self._speaker.say(kind="ask", value=base64.b64encode(question).decode("ascii"))
+            head = self._replies.read(4)
+            return self._replies.read(*struct.unpack(">I", head)) if len(head) == 4 else b""
+
+
 def main() -> None:
     """Arguments: the descriptor to answer on, and the modules to import beforehand."""
     # Libraries print; what they print must not be taken for an answer.
@@ -89,13 +107,16 @@ def main() -> None:
     try:
         for name in sys.argv[2:]:
             import_module(name)
-        job = _take()
-        if job is None:
+        taken = _take()
+        if taken is None:
             os._exit(0)
+        job, replies = taken
         _settle(job)
         layers = confine.confine(job.limits, job.read, job.work, job.mode, job.parent)
         speaker.say(kind="layers", value=wire.encode(layers))
-        value = function_of(job.function)(Context(job.work, speaker.tick, speaker.note), **job.arguments)
+        value = function_of(job.function)(
+            Context(job.work, speaker.tick, speaker.note, _Caller(speaker, replies).ask), **job.arguments
+        )
         speaker.say(kind="result", value=wire.encode(value))
     except TranscodeError as error:
         speaker.say(kind="error", value=wire.describe_error(error))
@@ -113,17 +134,18 @@ def main() -> None:
     os._exit(0)
 
 
-def _take() -> Job | None:
-    """The job; None where the parent has none after all."""
-    with os.fdopen(0, "rb", closefd=False) as incoming:
+def _take() -> tuple[Job, int] | None:
+    """The job, and where answers to questions arrive; None where the parent has no job after all."""
+    with os.fdopen(0, "rb", closefd=False) as incoming:  # the parent writes nothing more before it is asked
         head = incoming.read(4)
         if len(head) < 4:
             return None
         job = pickle.loads(incoming.read(*struct.unpack(">I", head)))  # noqa: S301 - the parent's own
     assert isinstance(job, Job)
+    replies = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    return job
+    return job, replies
 
 
 def _settle(job: Job) -> None:

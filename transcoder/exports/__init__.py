@@ -1,0 +1,1 @@
+"""Certificates in the words of other systems: CASE/UCO for investigations, PREMIS for archives."""
