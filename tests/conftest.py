@@ -57,6 +57,14 @@ def pair(keys_folder: Path) -> KeyPair:
     return keys.load_pair(keys_folder / keys.LEAF_KEY_FILE, keys_folder / keys.LEAF_FILE, keys_folder / keys.CA_FILE)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what is made for several tests at once; nothing is ever logged in the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSCODER_HOME", str(tmp_path_factory.mktemp("session-home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home, and with it an audit log, for each test; made only where something is kept in it."""

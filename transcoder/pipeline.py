@@ -108,6 +108,7 @@ def transcode(request: Request, services: Services) -> Delivery:
             packet = packets.certify(made, credited, original, answer.layers, master, request, services, work)
             entry.end(recording.came_of_it(made, packet, request, services))  # nothing leaves unlogged
             published = services.store.publish(packet.files)
+            entry.done()
 
     return _result(made, request, admitted, packet, published, time.monotonic() - started, sent)
 

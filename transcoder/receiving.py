@@ -14,8 +14,8 @@ from typing import Any
 from transcoder import tasks
 from transcoder.audit.base import Job
 from transcoder.audit.base import job as audited
-from transcoder.certificate import delivered, form, receipts, sets, verify
-from transcoder.certificate.receipts import Played
+from transcoder.certificate import arrival, delivered, form, receipts, sets, verify
+from transcoder.certificate.arrival import Played
 from transcoder.errors import CertificateError, InputError, SandboxError, UsageError
 from transcoder.parts.survey import Expected, Survey, survey
 from transcoder.request import Services
@@ -55,7 +55,7 @@ def receive(path: Path, services: Services, *, name: str | None, tick: Tick) -> 
         nothing about a delivery of nobody knows whom.
     :raises StorageError: where a receipt cannot be written.
     """
-    if name is not None and (not name.strip() or len(name) > _MAX_NAME_CHARACTERS):
+    if name is not None and (not name.strip() or len(name) > _MAX_NAME_CHARACTERS or name != receipts.plain(name)):
         raise UsageError(f"a name has 1 to {_MAX_NAME_CHARACTERS} characters", hint="give --as NAME", code="usage")
     return [_one(certificate, services, name, tick) for certificate in verify.find_certificates(path)]
 
@@ -83,7 +83,7 @@ def _one(certificate: Path, services: Services, name: str | None, tick: Tick) ->
             played = _played(certificate.parent, predicate, files, services.sandbox, tick)
         except verify.SENSELESS as error:
             raise verify.senseless(error, certificate) from None
-        receipt = receipts.build(
+        receipt = arrival.build(
             certificate=certificate,
             content=content,
             predicate=predicate,
@@ -166,6 +166,7 @@ def _signed(receipt: dict[str, Any], certificate: Path, cap_bytes: int, services
             "lacking": receipts.lacking(said),
         })  # fmt: skip
         published = store.publish(made)
+        entry.done()
     return Received(certificate=certificate, path=published[target], receipt=said)
 
 

@@ -150,7 +150,9 @@ class LoggedStore:
             for name, path in files.items()
         ]
         self._entry.end({**self._facts, "files": described, "out": self.place})
-        return self._store.publish(files)
+        published = self._store.publish(files)
+        self._entry.done()
+        return published
 
 
 def _about(result: Verification) -> Facts:

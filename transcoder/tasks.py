@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from transcoder.certificate.receipts import Played
+from transcoder.certificate.arrival import Played
 from transcoder.certificate.verify import Step
 from transcoder.model import RegionSet, SourceInfo
 from transcoder.outlook import Forecast

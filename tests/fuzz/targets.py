@@ -28,14 +28,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import strategies as st
 
 from tests.fuzz import mutations
-from tests.helpers import deliveries, factories, still_kinds
+from tests.helpers import auditlogs, deliveries, factories, still_kinds
+from tests.helpers import receiving as receiver
 from tests.helpers.regions import region
-from transcoder import app, checking
+from transcoder import app, checking, receiving
 from transcoder import profile as profiles
+from transcoder.audit import reading
+from transcoder.audit.log import AuditLog
 from transcoder.certificate import chain, cms, form
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import verify
+from transcoder.cli import render
 from transcoder.encode import pdf
 from transcoder.errors import CertificateError, TranscodeError
 from transcoder.media import anatomy, documents
@@ -48,13 +52,15 @@ from transcoder.parts.volumes import expected_from_names, parse_name, volume_nam
 from transcoder.profile import Profile
 from transcoder.regions import drawn
 from transcoder.regions import packing as region_packing
+from transcoder.request import Services
 from transcoder.sandbox import parent, wire
 from transcoder.sandbox.limits import Mode, Policy
 from transcoder.settings import Settings
+from transcoder.storage.local import LocalStore
 
 cli = importlib.import_module("transcoder.cli.main")  # the package's own name for it is the function
 
-_UNCONFINED = Settings(keys_dir=Path("unused"), sandbox=Policy(mode=Mode.OFF))
+_UNCONFINED = Settings(keys_dir=Path("unused"), audit=False, sandbox=Policy(mode=Mode.OFF))
 BOUND_S = 20
 """A reader of a small file that needs this long has hung; a thousand times what any of them takes."""
 _MOST_GROWTH_BYTES = 700 << 20
@@ -144,10 +150,34 @@ class Bench:
         return deliveries.make(self.folder / "refusal", self.pair, refused=True)
 
     @cached_property
+    def log(self) -> AuditLog:
+        """An audit log with signed checkpoints."""
+        log = auditlogs.make(self.folder / "original", self.pair)
+        for number in range(5):
+            _entry(log, number)
+        return log
+
+    @cached_property
+    def receipt(self) -> dict[str, Any]:
+        """A receipt for the delivery."""
+        return receiver.receipt_for(self.parcel, self.pair)
+
+    @cached_property
     def statements(self) -> list[Any]:
         """Valid statements of every kind that needs no encoding."""
         made = [json.loads(parcel.certificate.read_bytes()) for parcel in (self.parcel, self.refusal)]
         return [*made, *(change(json.loads(self.parcel.certificate.read_bytes())) for change in _KINDS)]
+
+
+def _entry(log: AuditLog, number: int) -> None:
+    log.record("apply-begun", {"job": f"{number}", "source": {"name": "x", "sha256": factories.SHA}})
+    log.record(
+        "apply-ended",
+        {
+            "job": f"{number}", "source": {"sha256": factories.SHA}, "outcome": "delivered",
+            "delivery": {"certificate_sha256": factories.SHA, "out": "/x", "verdict": "lossless"},
+        },
+    )  # fmt: skip
 
 
 def _with_volumes(statement: dict[str, Any]) -> dict[str, Any]:
@@ -239,12 +269,48 @@ def signed(bench: Bench, data: bytes) -> None:
         report = bench.folder / "again.html"
         settled(lambda: checking.render_report(path, out=report, ca=bench.authority, settings=_UNCONFINED))
         report.unlink(missing_ok=True)
+    services = Services(
+        store=LocalStore(place), signer=PemSigner(bench.pair), anchors=bench.pair.chain, now=lambda: factories.NOW,
+        sandbox=Policy(mode=Mode.OFF),
+    )  # fmt: skip
+    settled(lambda: receiving.receive(path, services, name=None, tick=lambda *_: None))
     out = bench.folder / "joined.png"
     for original in (False, True):
         settled(lambda original=original: app.join(  # type: ignore[misc]
             path, out=out, original=original, ca=bench.authority, settings=_UNCONFINED
         ))  # fmt: skip
         out.unlink(missing_ok=True)
+
+
+def receipt(bench: Bench, data: bytes) -> None:
+    """A receipt that makes no sense, signed by somebody who is trusted: step 12 and what is shown of it."""
+    place = bench.folder / "receipted"
+    parcel = bench.parcel
+    _delivery(parcel, place, parcel.certificate.read_bytes(), parcel.signature.read_bytes())
+    (place / "clip.receipt.json").write_bytes(data)
+    (place / "clip.receipt.json.p7s").write_bytes(PemSigner(bench.pair).sign(data))
+    with bounded():
+        result = verify(place / parcel.certificate.name, anchors=bench.pair.chain, source=None, measure=None)
+        json.dumps(result.to_dict())
+
+
+def audit_log(bench: Bench, data: bytes) -> None:
+    """The lines of a log that somebody changed: checked, shown, searched, and written to."""
+    log = auditlogs.make(bench.folder / "log", bench.pair)
+    shutil.rmtree(log.folder, ignore_errors=True)
+    shutil.copytree(bench.log.folder, log.folder)
+    (path,) = log.folder.glob("*.jsonl")
+    original = path.read_bytes()
+    path.write_bytes(data)
+    found = settled(lambda: auditlogs.verified(log, bench.pair))
+    if found is not None and found.ok:
+        signed_lines = slice(found.signed_entries)
+        if data.split(b"\n")[signed_lines] != original.split(b"\n")[signed_lines]:
+            raise Finding("a changed log verified")
+    for entry in settled(lambda: list(reading.select(log.folder))) or ():
+        render.audit_line(entry)
+    settled(lambda: log.sent({"source": {"sha256": factories.SHA}}))
+    settled(lambda: log.record("apply-begun", {}))
 
 
 def _delivery(parcel: deliveries.Parcel, place: Path, content: bytes, signature: bytes) -> None:
@@ -454,6 +520,8 @@ def inputs(bench: Bench) -> Mapping[str, st.SearchStrategy[bytes]]:
             st.just(bench.parcel.certificate.read_bytes()),
         ),
         "signed": mutations.changed_json(statements, most=2),
+        "receipt": mutations.changed_json([bench.receipt]),
+        "audit_log": mutations.damaged([path.read_bytes() for path in bench.log.folder.glob("*.jsonl")]),
         "signature": mutations.damaged([bench.parcel.signature.read_bytes()]),
         "packed_series": st.one_of(mutations.damaged(_series()), _bombs()),
         "packed_regions": st.one_of(mutations.damaged(_packed_regions()), _repacked(), _bombs()),
@@ -471,7 +539,8 @@ def inputs(bench: Bench) -> Mapping[str, st.SearchStrategy[bytes]]:
 TARGETS: Mapping[str, Callable[[Bench, bytes], None]] = {
     target.__name__: target
     for target in (
-        profile, regions, case, certificate, signed, signature, packed_series, packed_regions, page, blocks, wires,
+        profile, regions, case, certificate, signed, receipt, audit_log, signature,
+        packed_series, packed_regions, page, blocks, wires,
         names, clock,
     )
 }  # fmt: skip

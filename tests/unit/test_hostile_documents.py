@@ -20,7 +20,7 @@ from transcoder.sandbox import wire
 from transcoder.sandbox.limits import Mode, Policy
 from transcoder.settings import Settings
 
-_UNCONFINED = Settings(keys_dir=Path("unused"), sandbox=Policy(mode=Mode.OFF))
+_UNCONFINED = Settings(keys_dir=Path("unused"), audit=False, sandbox=Policy(mode=Mode.OFF))
 
 
 @pytest.mark.parametrize(

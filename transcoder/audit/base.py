@@ -89,7 +89,7 @@ class Job:
     def __init__(self, journal: Journal, kind: str, facts: Facts) -> None:
         self._journal, self._kind, self._facts = journal, kind, facts
         self._id = secrets.token_hex(8)
-        self._begun = self._ended = False
+        self._begun = self._ended = self._done = False
 
     def begin(self, facts: Facts) -> None:
         """The entry that a crash leaves behind.
@@ -108,10 +108,14 @@ class Job:
         self._journal.record(f"{self._kind}-ended", {"job": self._id, **self._facts, **facts})
         self._ended = True
 
+    def done(self) -> None:
+        """What ``end`` said has come true: whatever goes wrong from here on takes nothing back."""
+        self._done = True
+
     def fail(self, error: BaseException) -> None:
         """The entry of a job that ended with an error; after ``end`` it says that nothing came of that."""
-        if isinstance(error, TranscodeError) and error.code.startswith("audit-"):
-            return  # it is the log that fails
+        if self._done or (isinstance(error, TranscodeError) and error.code.startswith("audit-")):
+            return  # or it is the log itself that fails
         if not self._begun:
             self.begin({})
         event = f"{self._kind}-undone" if self._ended else f"{self._kind}-ended"

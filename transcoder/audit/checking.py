@@ -112,9 +112,10 @@ def check(folder: Path, anchors: Sequence[x509.Certificate] | Trust, kept: Seque
     """
     confirm_log(folder)
     walk = _Walk()
-    signed = _checkpoints(folder, as_trust(anchors), kept, walk)
     try:
-        _walk(folder, signed, walk)
+        segments, own = files.snapshot(folder)
+        signed = _checkpoints(folder, as_trust(anchors), own, kept, walk)
+        _walk(segments, signed, walk)
         _set_aside(folder, walk)
     except OSError as error:
         raise InputError(
@@ -135,10 +136,11 @@ def check(folder: Path, anchors: Sequence[x509.Certificate] | Trust, kept: Seque
     )
 
 
-def _checkpoints(folder: Path, trust: Trust, kept: Sequence[Path], walk: _Walk) -> list[Checkpoint]:
+def _checkpoints(
+    folder: Path, trust: Trust, own: Sequence[Path], kept: Sequence[Path], walk: _Walk
+) -> list[Checkpoint]:
     """Those whose signature holds; the others are findings."""
     found = []
-    own = sorted((folder / files.CHECKPOINTS).glob("*.json"))
     for path in (*own, *kept):
         try:
             read = checkpoints.read(path, trust)
@@ -151,19 +153,21 @@ def _checkpoints(folder: Path, trust: Trust, kept: Sequence[Path], walk: _Walk) 
     return found
 
 
-def _walk(folder: Path, signed: Sequence[Checkpoint], walk: _Walk) -> None:
+def _walk(segments: Sequence[tuple[int, Path, int]], signed: Sequence[Checkpoint], walk: _Walk) -> None:
     by_count: dict[int, list[Checkpoint]] = {}
     for checkpoint in signed:
         by_count.setdefault(checkpoint.count, []).append(checkpoint)
-    segments = files.segments(folder)
-    for place, (number, _) in enumerate(segments, start=1):
+    for place, (number, _, _) in enumerate(segments, start=1):
         if number != place:
             walk.report(files.segment_name(place), None, f"files {place} to {number - 1} of the log are missing")
             break
-    for _, path in segments:
-        walk.file, walk.number = path.name, 0
+    for _, path, size in segments:
+        walk.file, walk.number, read = path.name, 0, 0
         with path.open("rb") as file:
             for data in file:
+                read += len(data)
+                if read > size:
+                    break  # written since
                 walk.number += 1
                 if data.endswith(b"\n"):
                     _line(data[:-1], by_count, walk)

@@ -55,12 +55,14 @@ def storage_errors(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, wait_s: float = _LOCK_S) -> Iterator[None]:
+def locked(folder: Path, wait_s: float = _LOCK_S, *, create: bool = True) -> Iterator[None]:
     """The log is this thread's alone; the system lets go when a process ends in any way.
 
+    :param create: False for those who only read.
     :raises StorageError: ``audit-locked`` where another holds it for too long.
     """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+    descriptor = os.open(folder / "lock", flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         until = time.monotonic() + wait_s
         while True:
@@ -123,6 +125,18 @@ def _head(path: Path, size: int) -> Head:
             code="audit-damaged",
         ) from None
     return Head(entry["seq"], entries.digest(lines[-2]), entry)
+
+
+def snapshot(folder: Path) -> tuple[list[tuple[int, Path, int]], list[Path]]:
+    """The log at one moment, while nobody writes: number, file and bytes of each, and the checkpoints.
+
+    Who may only read the folder, and finds no lock in it, takes what is there.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            stack.enter_context(locked(folder, create=False))
+        sizes = [(number, path, path.stat().st_size) for number, path in segments(folder)]
+        return sizes, sorted((folder / CHECKPOINTS).glob("*.json"))
 
 
 def append(path: Path, data: bytes) -> None:

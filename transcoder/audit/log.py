@@ -69,11 +69,13 @@ class AuditLog:
 
     def sent(self, wanted: Facts) -> Sent | None:
         """The last delivery whose entry holds these facts."""
-        return reading.sent(self.folder, wanted)
+        with files.storage_errors(self.folder):
+            return reading.sent(self.folder, wanted)
 
     def holds(self, event: str, wanted: Facts) -> bool:
         """Whether an entry of this event holds these facts."""
-        return any(entry["event"] == event for entry in reading.matching(self.folder, wanted))
+        with files.storage_errors(self.folder):
+            return any(entry["event"] == event for entry in reading.matching(self.folder, wanted))
 
     def _ready(self) -> files.Tail:
         """The end of the log, in a file that has room; with what a killed process still owed it."""

@@ -77,26 +77,32 @@ def _holds(entry: Any, wanted: Facts) -> bool:
 
 def sent(folder: Path, wanted: Facts) -> Sent | None:
     """The last delivery whose entry holds these facts, and whether a receipt came back for it."""
-    delivered = [entry for entry in matching(folder, wanted) if entry["event"] == "apply-ended"]
-    undone = {entry["job"] for entry in matching(folder, wanted) if entry["event"] == "apply-undone"}
-    delivered = [entry for entry in delivered if entry.get("outcome") == "delivered" and entry["job"] not in undone]
-    if not delivered:
+    found = list(matching(folder, wanted))
+    undone = {entry.get("job") for entry in found if entry["event"] == "apply-undone"}
+    deliveries = [
+        entry
+        for entry in found
+        if entry["event"] == "apply-ended" and entry.get("outcome") == "delivered" and entry.get("job") not in undone
+    ]
+    if not deliveries:
         return None
-    last = delivered[-1]
-    certificate = str(last["delivery"]["certificate_sha256"])
-    receipts = [entry for entry in matching(folder, {"certificate": {"sha256": certificate}})
-                if entry["event"] == entries.RECEIPT]  # fmt: skip
-    receipt = receipts[-1]["receipt"] if receipts else None
-    return Sent(
-        at=last["at"],
-        user=last["who"]["user"],
-        operator=last["who"]["operator"],
-        out=last["delivery"]["out"],
-        verdict=last["delivery"]["verdict"],
-        certificate_sha256=certificate,
-        times=len(delivered),
-        receipt={key: receipt.get(key) for key in ("at", "by", "complete")} if receipt else None,
-    )
+    last = deliveries[-1]
+    try:
+        certificate = str(last["delivery"]["certificate_sha256"])
+        receipts = [entry["receipt"] for entry in matching(folder, {"certificate": {"sha256": certificate}})
+                    if entry["event"] == entries.RECEIPT]  # fmt: skip
+        return Sent(
+            at=last["at"],
+            user=last["who"]["user"],
+            operator=last["who"]["operator"],
+            out=last["delivery"]["out"],
+            verdict=last["delivery"]["verdict"],
+            certificate_sha256=certificate,
+            times=len(deliveries),
+            receipt={key: receipts[-1][key] for key in ("at", "by", "complete")} if receipts else None,
+        )
+    except (LookupError, TypeError):  # somebody edited the log, which is for ``checking`` to say
+        return None
 
 
 def select(folder: Path, *, source: str | None = None, since: str | None = None) -> Iterator[dict[str, Any]]:
@@ -112,10 +118,15 @@ def select(folder: Path, *, source: str | None = None, since: str | None = None)
             f"not a SHA-256: {source[:80]}", hint="give it, or its first eight digits or more", code="usage"
         )
     begin = entries.moment(_time(since)) if since is not None else ""
-    for _, path in files.segments(folder):
-        for entry in entries_of(path):
-            if entry["at"] >= begin and (not wanted or _names(entry, wanted)):
-                yield entry
+    try:
+        for _, path in files.segments(folder):
+            for entry in entries_of(path):
+                if entry["at"] >= begin and (not wanted or _names(entry, wanted)):
+                    yield entry
+    except OSError as error:
+        raise InputError(
+            f"the audit log cannot be read: {error.strerror}", where=str(error.filename), code="input-unreadable"
+        ) from None
 
 
 def _names(value: Any, prefix: str) -> bool:

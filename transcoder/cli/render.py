@@ -181,6 +181,7 @@ def audit_line(entry: Mapping[str, Any]) -> str:
     words = [f"{entry['seq']:>6}", f"{entry['at'][:19]}Z", str(who), entry["event"]]
     for key, value in (
         ("", (entry.get("source") or {}).get("name")),
+        ("", entry.get("path") if not entry.get("source") else None),
         ("sha256", ((entry.get("source") or {}).get("sha256") or "")[:16]),
         ("profile", (entry.get("profile") or {}).get("name")),
         ("", entry.get("outcome")),
@@ -190,6 +191,7 @@ def audit_line(entry: Mapping[str, Any]) -> str:
         ("override", (entry.get("override") or {}).get("reason")),
         ("certificate", ((entry.get("delivery") or {}).get("certificate_sha256") or "")[:16]),
         ("certificate", ((entry.get("certificate") or {}).get("sha256") or "")[:16]),
+        *(("certificate", (item.get("sha256") or "")[:16]) for item in entry.get("certificates", ())[:3]),
     ):
         if value:
             words.append(f"{key} {value}".strip())

@@ -226,3 +226,4 @@ def test_the_json_form_has_every_step(parcel: Parcel) -> None:
     assert described["ok"] is True
     assert isinstance(described["steps"], list)
     assert [step["number"] for step in described["steps"]] == STEPS
+    assert described["receipts"] == []
