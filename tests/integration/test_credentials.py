@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -212,6 +214,27 @@ def test_other_signatures_are_named_with_what_became_of_them(tmp_path: Path) -> 
         "onvif-media-signing", "present, not verified", "lost"
     )  # fmt: skip
     assert fate(delivery, "ONVIF signing SEI")[0] == "lost"
+
+
+def test_a_rewrap_keeps_other_signatures(tmp_path: Path) -> None:
+    raw = clips.write_clip(tmp_path / "raw.h264", frames=24, container="h264")
+    data = raw.read_bytes()
+    first = data.index(b"\0\0\1\x65")  # the first key picture
+    raw.write_bytes(data[:first] + b"\0\0\1" + ONVIF_SEI + data[first:])
+    source = tmp_path / "clip.mkv"
+    with av.open(str(raw), "r") as inputs, av.open(str(source), "w") as output:
+        stream = output.add_stream_from_template(inputs.streams.video[0])
+        stream.time_base = Fraction(1, 25)
+        for number, packet in enumerate(item for item in inputs.demux(video=0) if item.size):
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream = Fraction(1, 25), stream
+            output.mux(packet)
+    delivery = transcode(source, out=tmp_path / "out", profile="cps-twif-1mb")
+    assert delivery.rung == "rewrap"
+    (other,) = section(delivery)["other"]
+    assert (other["messages"], other["after"]) == (1, "kept")
+    assert fate(delivery, "ONVIF signing SEI")[0] == "kept"
+    assert carriers(delivery) == ["embedded"]
 
 
 def test_a_manifest_of_another_signer_or_master_fails_step_10(tmp_path: Path, pair: KeyPair) -> None:
