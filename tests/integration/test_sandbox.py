@@ -236,8 +236,8 @@ def test_a_question_that_nobody_expects_ends_the_child(tmp_path: Path) -> None:
 
 def test_questions_without_listening_end_the_child_and_not_the_parent(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
-    with parent.worker(task("ask_without_listening", Reply), Policy(changed=SMALL)) as worker:
-        with pytest.raises(SandboxError) as caught:
-            worker.run({}, name="clip.avi", read=(), work=tmp_path / "work", tick=lambda *_: None,
-                       ask=lambda _: bytes(1000))  # fmt: skip
+    made = parent.worker(task("ask_without_listening", Reply), Policy(changed=SMALL))
+    with made as worker, pytest.raises(SandboxError) as caught:
+        worker.run({}, name="clip.avi", read=(), work=tmp_path / "work", tick=lambda *_: None,
+                   ask=lambda _: bytes(1000))  # fmt: skip
     assert caught.value.code == "sandbox-protocol"
