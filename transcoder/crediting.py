@@ -28,8 +28,8 @@ from transcoder.storage import local
 
 ROLE = "credentials"
 """Of a manifest store beside its file."""
-_SIGNATURES_PER_FILE = 3
-"""With the master's own manifest, without it, and beside the file; or beside it alone, in one of two ways."""
+_SIGNATURES_PER_FILE = 4
+"""With the master's own manifest, without it, and beside the file in one of two ways."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,10 @@ def make(context: Context, order: Order) -> Made:
 
     plan, choice = _decide(studio, drawn, room, degraded=order.override is not None)
     outcome = Outcome(order, source, master, plan, choice, studio, studio.check(choice), signed, haste)
-    refusal = build_refusal(choice, plan, order.profile, source, studio) if choice.winner is None else None
+    refusal = None
+    if choice.winner is None:
+        spare = provenance.plain_bytes(master, order.profile, order.case, order.chain_pem)
+        refusal = build_refusal(choice, plan, order.profile, source, studio, room_bytes=spare)
     return _made(outcome, refusal, _evidence(outcome, drawn), stem)
 
 

@@ -140,7 +140,7 @@ def _stated(
         "profile": describing.describe_profile(request.profile),
         "files": describing.list_files(subjects),
         "delivery": _grown(stated.get("delivery"), made, subjects, request.profile.payload_cap_bytes),
-        "fates": [*_fates(stated.get("fates"), credited), *describing.list_fates(credited.fates)],
+        "fates": _fates(stated.get("fates"), credited),
         "credentials": dict(credited.section),
         "original": sets.original(source, original),
         "override": describing.describe_override(request.override if made.verdict is Verdict.DEGRADED else None),
@@ -177,11 +177,13 @@ def _grown(delivery: Any, made: Made, subjects: Sequence[DeliveredFile], cap_byt
     return delivery | {"bytes": size, "share_of_cap": describing.number(size / cap_bytes / max(1, len(counted)))}
 
 
-def _fates(stated: Any, credited: Credited) -> list[Any]:
-    """What the child says became of everything, without what is known better."""
-    entries = list(stated) if isinstance(stated, list) else []
+def _fates(stated: Any, credited: Credited) -> Any:
+    """What the child says became of everything, with what is known better of what the source was signed with."""
+    if not isinstance(stated, list):
+        return stated
     known = any("C2PA manifest" in fate.item for fate in credited.fates)
-    return [item for item in entries if not (known and isinstance(item, dict) and "C2PA manifest" in str(item))]
+    rest = [item for item in stated if not (known and isinstance(item, dict) and "C2PA manifest" in str(item))]
+    return rest + describing.list_fates(credited.fates)
 
 
 def _foreign(what: str) -> SandboxError:

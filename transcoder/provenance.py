@@ -55,8 +55,7 @@ def room_bytes(
 
     :returns: 0 where the formats hold none, or the cap is so small that the evidence needs all of it.
     """
-    formats: Sequence[str] = profile.still.formats if source.still is not None else profile.video.containers
-    if (source.still is not None and profile.as_documents) or not any(map(manifest.carries, formats)):
+    if not _carried(source, profile):
         return 0, provenance
     from transcoder.credentials import embedding
 
@@ -72,6 +71,26 @@ def room_bytes(
     except embedding.EmbeddingError:
         return 0, provenance  # a certificate that the library does not sign with: said where it would be written
     return (needed if needed <= most else 0), provenance
+
+
+def plain_bytes(source: SourceInfo, profile: Profile, case: CaseFields, chain_pem: str) -> int:
+    """What a plain manifest needs, whatever the cap; 0 where none goes into the file."""
+    if not _carried(source, profile):
+        return 0
+    from transcoder.credentials import embedding
+
+    try:
+        return embedding.needed_bytes(manifest.largest(facts_about(source, profile, case), _CLASSES), chain_pem)
+    except embedding.EmbeddingError:
+        return 0
+
+
+def _carried(source: SourceInfo, profile: Profile) -> bool:
+    """Whether files that are made anew of this source can hold a manifest."""
+    if source.still is not None and profile.as_documents:
+        return False
+    formats: Sequence[str] = profile.still.formats if source.still is not None else profile.video.containers
+    return any(manifest.carries(name) for name in formats)
 
 
 def facts_about(source: SourceInfo, profile: Profile, case: CaseFields) -> manifest.Facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transcoder import search
 from transcoder.encode.ladder import Plan
@@ -55,11 +55,15 @@ def _limit(best: Attempt | None) -> dict[str, object] | None:
     return {"class": worst, "at_s": round(best.fidelity.score(worst).minimum_at_s, 6)}
 
 
-def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceInfo, probe: search.Probe) -> Refusal:
+def build_refusal(
+    choice: Choice, plan: Plan, profile: Profile, source: SourceInfo, probe: search.Probe, *, room_bytes: int = 0
+) -> Refusal:
     """Turn a search without a winner into a refusal.
 
     Where splitting was tried, it knows how many parts are needed; else the cap that would do is found by encoding
     larger, with a few more encodes (see ``search.smallest_cap``).
+
+    :param room_bytes: what a file keeps free for its manifest, which the cap that would do must hold as well.
     """
     cap = profile.payload_cap_bytes
     parts = next((attempt.needs_parts for attempt in choice.attempts if attempt.needs_parts), None)
@@ -81,6 +85,8 @@ def build_refusal(choice: Choice, plan: Plan, profile: Profile, source: SourceIn
     attempt, _ = choice.nearest
     if smallest is None:
         smallest = search.smallest_cap(attempt, profile.floors, probe)
+        if smallest is not None:
+            smallest = replace(smallest, bytes=smallest.bytes + room_bytes)
         parts = math.ceil(smallest.bytes / cap) if smallest is not None and source.video is not None else None
     message = f"under {cap} bytes {search.describe_missed(attempt.missed)}"
     limit = _limit(attempt)

@@ -14,6 +14,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ from transcoder.storage.local import LocalStore
 
 cli = importlib.import_module("transcoder.cli.main")  # the package's own name for it is the function
 
-_UNCONFINED = Settings(keys_dir=Path("unused"), audit=False, sandbox=Policy(mode=Mode.OFF))
+_UNCONFINED = Settings(keys_dir=Path(tempfile.mkdtemp()) / "keys", audit=False, sandbox=Policy(mode=Mode.OFF))
 BOUND_S = 20
 """A reader of a small file that needs this long has hung; a thousand times what any of them takes."""
 _MOST_GROWTH_BYTES = 700 << 20

@@ -50,9 +50,14 @@ def embedded(data: bytes, suffix: str, pair: KeyPair, facts: Facts = FACTS) -> b
 
 def second_opinion(data: bytes, suffix: str, pair: KeyPair, store: bytes | None = None) -> dict[str, Any]:
     """What the independent reader says; it fetches nothing and reports nothing to anybody."""
-    outside = {} if store is None else {"manifest_store": store}
     report = encypher_c2pa.verify(
-        data, mime_of(suffix), trust_pem=chain(pair), no_default_trust=True, telemetry=False, online=False, **outside
+        data,
+        mime_of(suffix),
+        trust_pem=chain(pair),
+        no_default_trust=True,
+        telemetry=False,
+        online=False,
+        manifest_store=store,
     )
     return dict(report)
 

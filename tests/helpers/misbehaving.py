@@ -33,6 +33,30 @@ class Reply:
     names: tuple[str, ...]
 
 
+def ask_once(context: Context) -> Reply:
+    answer = context.ask(b"a question")
+    return Reply(len(answer), Fraction(1), (answer.decode(),))
+
+
+def ask_without_listening(context: Context) -> Reply:
+    """Questions whose answers nobody reads would fill the pipe, and the parent would wait for ever."""
+    from transcoder.sandbox import wire
+
+    speaker = next(end for end in range(3, 64) if _is_pipe_to_write(end))
+    question = wire.frame({"kind": "ask", "value": "QQ=="})
+    while True:
+        os.write(speaker, question)
+
+
+def _is_pipe_to_write(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        return os.fstat(descriptor).st_mode & 0o170000 == 0o010000 and fcntl.fcntl(descriptor, fcntl.F_GETFL) & 3 == 1
+    except OSError:
+        return False
+
+
 def behave(context: Context, number: int) -> Reply:
     context.tick("encode", 1, 2)
     context.tick("encode", 2, 2)

@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -216,3 +217,27 @@ def test_a_crash_is_a_crash_however_large_the_caller_is(tmp_path: Path) -> None:
         run(task("segfault"), tmp_path / "work")
     assert caught.value.code == "sandbox-crashed"
     assert ballast
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.OFF])
+def test_a_question_is_answered(mode: Mode, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    with parent.worker(task("ask_once", Reply), Policy(mode=mode, changed=SMALL)) as worker:
+        answer = worker.run({}, name="clip.avi", read=(), work=tmp_path / "work", tick=lambda *_: None,
+                            ask=lambda question: question.upper())  # fmt: skip
+    assert answer.value == Reply(10, Fraction(1), ("A QUESTION",))
+
+
+def test_a_question_that_nobody_expects_ends_the_child(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError) as caught:
+        run(task("ask_once", Reply), tmp_path / "work")
+    assert caught.value.code == "sandbox-protocol"
+
+
+def test_questions_without_listening_end_the_child_and_not_the_parent(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    made = parent.worker(task("ask_without_listening", Reply), Policy(changed=SMALL))
+    with made as worker, pytest.raises(SandboxError) as caught:
+        worker.run({}, name="clip.avi", read=(), work=tmp_path / "work", tick=lambda *_: None,
+                   ask=lambda _: bytes(1000))  # fmt: skip
+    assert caught.value.code == "sandbox-protocol"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from transcoder.sandbox import wire
 from transcoder.sandbox.limits import Mode, Policy
 from transcoder.settings import Settings
 
-_UNCONFINED = Settings(keys_dir=Path("unused"), audit=False, sandbox=Policy(mode=Mode.OFF))
+_UNCONFINED = Settings(keys_dir=Path(tempfile.mkdtemp()) / "keys", audit=False, sandbox=Policy(mode=Mode.OFF))
 
 
 @pytest.mark.parametrize(

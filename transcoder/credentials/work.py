@@ -75,24 +75,31 @@ def _one(
             target.unlink()
         if len(store) > SHARE * cap_bytes:
             return _none(item, NO_ROOM)
-    beside = target.with_name(target.name + SIDECAR)
-    store = _beside(item, chain_pem, context)
-    if len(store) > SHARE * cap_bytes:
-        return _none(item, NO_ROOM)
-    beside.write_bytes(store)
-    _confirm(item.path, trusted_pem, beside)
+    return _beside(context, item, chain_pem, trusted_pem, cap_bytes)
+
+
+def _beside(context: Context, item: Item, chain_pem: str, trusted_pem: str, cap_bytes: int) -> Written:
+    """A store beside the file, which covers it as it is.
+
+    Of formats that can hold a manifest the library leaves out the places for one, of all others it covers every byte;
+    that is also the way with files that are not built as their name says.
+    """
+    facts, beside = item.facts, context.work / f"{item.facts.title}{SIDECAR}"
+    ways = [facts, replace(facts, suffix="")] if carries(facts.suffix) else [replace(facts, suffix="")]
+    for last, way in enumerate(ways, start=1 - len(ways)):
+        try:
+            with item.path.open("rb") as media:
+                store = embedding.write(way, chain_pem, media, None, context.ask)
+            if len(store) > SHARE * cap_bytes:
+                return _none(item, NO_ROOM)
+            beside.write_bytes(store)
+            _confirm(item.path, trusted_pem, beside)
+            break
+        except EmbeddingError:
+            if last == 0:
+                raise
     return Written(name=facts.title, carrier=Carrier.SIDECAR, path=beside, manifest_bytes=len(store),
                    with_incoming=False, note="its bytes stay as they are" if item.untouched else "")  # fmt: skip
-
-
-def _beside(item: Item, chain_pem: str, context: Context) -> bytes:
-    """A store that covers the file as it is, whatever its name says it is."""
-    with item.path.open("rb") as media:
-        try:
-            return embedding.write(item.facts, chain_pem, media, None, context.ask)
-        except EmbeddingError:
-            media.seek(0)
-            return embedding.write(replace(item.facts, suffix=""), chain_pem, media, None, context.ask)
 
 
 def _none(item: Item, why: str) -> Written:

@@ -54,7 +54,7 @@ def _profile() -> bytes:
 
 
 def _packets(data: bytes) -> list[tuple[int, int | None, int | None, bytes]]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [(p.stream_index, p.pts, p.dts, hashlib.sha256(bytes(p)).digest()) for p in container.demux() if p.size]
 
 
@@ -75,7 +75,7 @@ def test_two_readers_agree_and_the_media_are_untouched(media: Path, pair: KeyPai
 
     if suffix in VIDEOS:
         assert _packets(after) == _packets(before)
-        with av.open(io.BytesIO(before)) as one, av.open(io.BytesIO(after)) as two:
+        with av.open(io.BytesIO(before), "r") as one, av.open(io.BytesIO(after), "r") as two:
             assert one.metadata == two.metadata
         return
     with Image.open(media) as one, Image.open(target) as two:
