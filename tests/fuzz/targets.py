@@ -7,7 +7,6 @@ takes): in one line, with a stable code, within bounded time and memory. Any oth
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import re
 import resource
@@ -40,7 +39,7 @@ from transcoder.certificate import chain, cms, form
 from transcoder.certificate.keys import KeyPair
 from transcoder.certificate.signer import PemSigner
 from transcoder.certificate.verify import verify
-from transcoder.cli import render
+from transcoder.cli import arguments, render
 from transcoder.encode import pdf
 from transcoder.errors import CertificateError, TranscodeError
 from transcoder.media import anatomy, documents
@@ -58,8 +57,6 @@ from transcoder.sandbox import parent, wire
 from transcoder.sandbox.limits import Mode, Policy
 from transcoder.settings import Settings
 from transcoder.storage.local import LocalStore
-
-cli = importlib.import_module("transcoder.cli.main")  # the package's own name for it is the function
 
 _UNCONFINED = Settings(keys_dir=Path(tempfile.mkdtemp()) / "keys", audit=False, sandbox=Policy(mode=Mode.OFF))
 BOUND_S = 20
@@ -237,7 +234,7 @@ def regions(bench: Bench, data: bytes) -> None:
 def case(bench: Bench, data: bytes) -> None:
     """The command line's file of case fields; what it takes can be signed."""
     path = bench.file("case.json", data)
-    fields = settled(lambda: cli._case_fields(path, {}))
+    fields = settled(lambda: arguments.case_fields(path, {}))
     if fields is not None:
         assert isinstance(fields, CaseFields)
         form.parse(form.canonical(factories.statement(case=fields)))
