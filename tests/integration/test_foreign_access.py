@@ -177,6 +177,7 @@ def allowed(out: Path, keys: Path) -> tuple[str, ...]:
     folders = [out, keys, ROOT / "transcoder", ROOT / "profiles", ROOT / "docs", *map(Path, own)]
     cache = Settings.from_environment().sandbox.kernels
     folders += [cache] if cache is not None else []
+    folders.append(Settings.from_environment().home / "audit")
     system = (
         "/usr/lib", "/usr/local/lib", "/usr/share", "/lib", "/lib64", "/proc", "/sys", "/dev/null", "/dev/zero",
         "/dev/random", "/dev/urandom", "/dev/shm", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/etc/localtime",

@@ -51,7 +51,9 @@ def test_repeated_frames_are_left_out_and_listed(tmp_path: Path) -> None:
     kept = [number for number in range(120) if number not in set(wanted)]
     assert [float((stamp - stamps[0]) * base) for stamp in stamps] == pytest.approx([n / 25 for n in kept], abs=0.001)
     assert verify(tmp_path / "out", source=source)[0].ok
-    assert "left out because they are the frame before" in delivery.file("report").path.read_text(encoding="utf-8")
+    assert "left out because they are the same as the one before" in delivery.file("report").path.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_certificate_that_lists_other_repeats_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

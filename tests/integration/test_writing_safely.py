@@ -69,10 +69,10 @@ def snapshot(folder: Path) -> Snapshot:
 
 
 def published(folder: Path) -> list[Path]:
-    """The four files of one delivery; nothing else is in the folder."""
+    """The files of one delivery, the manifest of its unchanged picture included; nothing else is in the folder."""
     found = sorted(folder.iterdir())
     assert sorted("".join(path.suffixes[-3:]) for path in found) == [
-        ".certificate.json", ".certificate.json.p7s", ".png", ".report.html",
+        ".certificate.json", ".certificate.json.p7s", ".png", ".png.c2pa", ".report.html",
     ]  # fmt: skip
     return found
 

@@ -59,17 +59,20 @@ def _naming(path: Path) -> list[Path]:
     return []
 
 
-def files(parsed: dict[str, Any], folder: Path) -> str:
+def files(parsed: dict[str, Any], certificate: Path) -> str:
     """Step 5.
 
     :raises CertificateError: naming the first file that is not the certified one.
     """
-    predicate = parsed["predicate"]
+    predicate, folder = parsed["predicate"], certificate.parent
+    # A refusal names no files: under a certificate's name it would say that what lies beside it is well.
+    if (predicate["verdict"] == "refused") != certificate.name.endswith(".refusal.json"):
+        raise CertificateError(f"the verdict is {predicate['verdict']}, and the file's name says otherwise")
     named = {item["name"]: item["digest"]["sha256"] for item in parsed["subject"]}
     listed = predicate["files"]
     if predicate["verdict"] != "refused" and named != {item["name"]: item["sha256"] for item in listed}:
         raise CertificateError("the certificate's subjects and files contradict each other")
-    whole = [item["sha256"] for item in listed if item["role"] != "evidence"]
+    whole = [item["sha256"] for item in listed if item["role"] not in ("evidence", "credentials")]
     if predicate["verdict"] == "identical" and whole != [predicate["source"]["sha256"]]:
         raise CertificateError("the certificate calls a file identical that is not its master's bytes")
     for item in listed:

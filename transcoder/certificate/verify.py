@@ -92,9 +92,7 @@ def verify(
     facts = run.step(2, "signature covers exactly this certificate", lambda: _signature(content, signature))
     run.step(3, "signer leads to a trusted authority", lambda: trusted.signer(need(facts), trust))
     run.step(4, "signer was valid when it signed", lambda: trusted.validity(need(facts), trust))
-    run.step(
-        5, "files are there with their size and SHA-256", lambda: delivered.files(need(parsed), certificate.parent)
-    )
+    run.step(5, "files are there with their size and SHA-256", lambda: delivered.files(need(parsed), certificate))
     run.step(6, "no file is over the cap", lambda: delivered.cap(need(parsed), certificate))
     if source is None:
         run.skip(7, "source is the master named", "no --source given")

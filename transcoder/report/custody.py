@@ -18,6 +18,7 @@ _COMMANDS = 12
 """More files than this are hashed with one command for the whole folder."""
 _LATER = {
     "trusted_time": "Trusted time",
+    "credentials": "Content Credentials",
     "receipt": "Receipt",
     "receipts": "Receipts",
 }
@@ -85,8 +86,10 @@ def entries(predicate: Mapping[str, Any], subject: str, self_issued: bool, *, sh
         found.append(Entry("Trusted time", words))
         predicate = {**predicate, "trusted_time": None}
     credentials = predicate.get("credentials")
-    if credentials and credentials["files"]:
-        found.append(Entry("Content Credentials", signed.sentence(credentials)))
+    if isinstance(credentials, Mapping) and credentials.keys() == {"files", "incoming", "other"}:
+        if credentials["files"]:
+            found.append(Entry("Content Credentials", signed.sentence(credentials)))
+        predicate = {**predicate, "credentials": None}
     found += [
         Entry(label, text) for key, label in _LATER.items() if (text := plain(predicate.get(key))[:_SHOWN_CHARACTERS])
     ]

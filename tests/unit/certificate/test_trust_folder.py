@@ -84,7 +84,9 @@ def test_a_list_about_others_changes_nothing(tmp_path: Path, here: Settings) -> 
     who, key = authorities.organisation_with_key()
     parcel = deliveries.make(tmp_path, who)
     add(authorities.write_certificates(tmp_path / "ca.pem", *who.chain), here)
-    crl = authorities.revocations(who.chain[0], key, {12345: NOW}, due=NOW - timedelta(seconds=1))
+    crl = authorities.revocations(
+        who.chain[0], key, {12345: NOW}, at=NOW - timedelta(days=2), due=NOW - timedelta(days=1)
+    )
     add(listed(tmp_path / "partner.crl", crl), here)
     (result,) = verify(parcel.folder, settings=here)
     assert result.ok
