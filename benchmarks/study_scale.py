@@ -54,6 +54,8 @@ class Run:
     cpu_s: float
     peak_mb: float
     """Of 1,000,000 bytes."""
+    certificate_bytes: int = 0
+    """0 in results of earlier versions."""
 
 
 def footage(cache: Path, seconds: int) -> Path:
@@ -86,7 +88,7 @@ def run_case(clip: Path, seconds: int) -> Run:
         command = [sys.executable, "-m", "transcoder", "apply", str(clip), "--profile", "cps-twif-1mb",
                    "--max-parts", str(MAX_PARTS), "--out", str(folder / "out"), "--json", "--progress",
                    "none"]  # fmt: skip
-        environment = {**os.environ, "TRANSCODER_KEYS_DIR": str(folder / "keys")}
+        environment = os.environ | {"TRANSCODER_KEYS_DIR": f"{folder}/keys", "TRANSCODER_HOME": f"{folder}/home"}
         with (folder / "result.json").open("w") as result:
             started = time.monotonic()
             child = subprocess.Popen(command, stdout=result, env=environment)
@@ -107,6 +109,7 @@ def run_case(clip: Path, seconds: int) -> Run:
             wall_s=round(wall_s, 1),
             cpu_s=round(used.ru_utime + used.ru_stime, 1),
             peak_mb=round(used.ru_maxrss * 1024 / 1e6, 1),  # Linux counts kibibytes
+            certificate_bytes=sum(item["bytes"] for item in said["files"] if item["role"] == "certificate"),
         )
 
 
@@ -114,11 +117,12 @@ def page(runs: Sequence[Run]) -> str:
     """The study as Markdown."""
     lines = ["# What an hour costs\n", (__doc__ or "").split("\n\n", 2)[2].strip() + "\n",
              "| footage | source | delivered | files | bytes | processor time | a second of footage | wall time | "
-             "peak memory |", "|---:|---:|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+             "peak memory | certificate |", "|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     for run in runs:
         cells = (
             f"{run.seconds} s", f"{run.source_bytes:,}", run.delivered, str(run.files), f"{run.bytes:,}",
             f"{run.cpu_s:.1f} s", f"{run.cpu_s / run.seconds:.2f} s", f"{run.wall_s:.1f} s", f"{run.peak_mb:.0f} MB",
+            f"{run.certificate_bytes:,}" if run.certificate_bytes else "",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
