@@ -41,7 +41,7 @@ from transcoder.profile import Profile
 if TYPE_CHECKING:  # a statement is read, signed and verified without what measured for it
     from transcoder.metrics.checks import Checked
 
-_SERIES_SHARE = 0.2
+_SERIES_SHARE = 0.1
 """At most this share of the cap may go into per-frame data of one certificate."""
 
 
