@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 6144
 """Room for a page around a picture: about 1,700 bytes, up to three more of caption, and an sRGB profile."""
-REGIONS_SHARE = 0.15
-"""At most this share of the cap may go into one certificate's record of regions."""
+REGIONS_SHARE, REGIONS_BYTES = 0.15, 80_000
+"""At most this share of the cap, and so many bytes, may go into one certificate's record of regions."""
 
 
 class Studio:
@@ -71,7 +71,7 @@ class Studio:
             found = find_in_still(job.source.path, drawn, wanted=wanted)
         media = job.source.video or job.source.still
         assert media is not None
-        room = int(job.cap_bytes * REGIONS_SHARE)
+        room = min(int(job.cap_bytes * REGIONS_SHARE), REGIONS_BYTES)
         self._job = replace(job, regions=packing.fit(found, max_bytes=room, size=(media.width, media.height)))
 
     def encode(self, spec: EncodeSpec) -> Encoded:

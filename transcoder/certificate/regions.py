@@ -12,7 +12,7 @@ from transcoder.model import Fidelity, Region, RegionScore, RegionSet
 from transcoder.model.region import around
 from transcoder.regions import packing as region_packing
 
-_TRACKS_SHARE = 0.08
+_TRACKS_SHARE = 0.1
 _TRACK_BYTES = 620
 """What one listed track takes, its series included."""
 _SERIES_BYTES = 220

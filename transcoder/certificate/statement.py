@@ -41,8 +41,8 @@ from transcoder.profile import Profile
 if TYPE_CHECKING:  # a statement is read, signed and verified without what measured for it
     from transcoder.metrics.checks import Checked
 
-_SERIES_SHARE = 0.1
-"""At most this share of the cap may go into per-frame data of one certificate."""
+_SERIES_SHARE, _SERIES_BYTES = 0.2, 60_000
+"""At most this share of the cap, and so many bytes, may go into per-frame data of one certificate."""
 
 
 def _unchecked() -> Checked:
@@ -224,7 +224,7 @@ def _fidelity(fidelity: Fidelity | None, cap_bytes: int) -> dict[str, object] | 
         "worst_tile": {"box": list(fidelity.worst_tile_box), "at_s": describing.number(fidelity.worst_at_s)},
     }
     if fidelity.frames > 1:
-        room = int(cap_bytes * _SERIES_SHARE / 2)
+        room = min(int(cap_bytes * _SERIES_SHARE), _SERIES_BYTES) // 2
         packed = {
             "ssim_y": packing.pack(fidelity.ssim_y, max_bytes=room),
             "worst_tile": packing.pack(fidelity.worst_tile, max_bytes=room),
