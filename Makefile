@@ -56,6 +56,9 @@ lock: setup  ## pin every dependency with its hashes; names no package index
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --all-extras --group dev --group build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra service --extra s3 --group build --constraint requirements.lock --no-annotate pyproject.toml \
+	    -o requirements-service.lock
 
 clean:
 	rm -rf $(VENV) demo-out dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks fuzz-findings

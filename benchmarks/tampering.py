@@ -15,10 +15,12 @@ from typing import Any
 from cryptography import x509
 from PIL import Image
 
-from tests.helpers import authorities
+from tests.helpers import authorities, tsa
 from transcoder.certificate import form, keys
 from transcoder.certificate.keys import KeyPair
+from transcoder.certificate.receipts import ENDING
 from transcoder.certificate.signer import PemSigner
+from transcoder.certificate.trusted import Trust
 from transcoder.settings import Settings
 
 
@@ -48,9 +50,14 @@ class Setting:
 
     sources: Path
     settings: Settings
-    anchors: Sequence[x509.Certificate]
+    trust: Trust
     pair: KeyPair
     impostors: Mapping[str, KeyPair]
+    time: tsa.Authority
+    """Whose time-stamps are believed."""
+    recipient: Settings
+    recipients: Sequence[x509.Certificate]
+    """Whose receipts are believed."""
 
     @classmethod
     def make(cls, work: Path) -> Setting:
@@ -65,8 +72,14 @@ class Setting:
             "another authority": authorities.organisation(),
             "another authority, whose signer's certificate had ended": authorities.organisation(**long_ago),
         }
-        settings = Settings(keys_dir=folder, home=work / "home", audit=False)
-        return cls(sources, settings, pair.chain, pair, impostors)
+        time = tsa.authority()
+        roots = authorities.write_certificates(work / "time-root.pem", time.root)
+        settings = Settings(keys_dir=folder, home=work / "home", audit=False, tsa_ca=roots)
+        theirs = work / "recipient-keys"
+        keys.initialise(theirs)
+        recipient = Settings(keys_dir=theirs, home=work / "recipient-home", audit=False, tsa_ca=roots)
+        return cls(sources, settings, Trust(anchors=pair.chain, time_anchors=[time.root]), pair, impostors, time,
+                   recipient, keys.load_certificates(theirs / keys.CA_FILE))  # fmt: skip
 
     def picture_as_png(self, name: str) -> None:
         """A lossless copy of a picture among the sources."""
@@ -95,8 +108,10 @@ def restore(folder: Path, kept: Mapping[str, bytes]) -> None:
 
 
 def remove(item: Delivered, _: Sequence[Delivered], __: Setting, ___: random.Random) -> Iterator[str]:
-    """One file lacks."""
+    """One file lacks. Receipts are the recipient's, and no certificate can say how many there will be."""
     for path in sorted(item.folder.iterdir()):
+        if path.name.endswith(ENDING):
+            continue
         path.unlink()
         yield path.name
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
+    from tests.helpers.jobs import Postgres
     from transcoder.certificate.keys import KeyPair
 
 _FAST = frozenset(("unit", "property", "contract"))
@@ -55,6 +58,19 @@ def pair(keys_folder: Path) -> KeyPair:
     from transcoder.certificate import keys
 
     return keys.load_pair(keys_folder / keys.LEAF_KEY_FILE, keys_folder / keys.LEAF_FILE, keys_folder / keys.CA_FILE)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A real server for the whole session; tests make databases of their own in it."""
+    from tests.helpers.jobs import Postgres
+
+    # A short path: a socket's name is limited.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = Postgres(folder / "data")
+    yield server
+    server.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

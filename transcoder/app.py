@@ -14,7 +14,7 @@ from transcoder.audit.base import job as audited
 from transcoder.auditing import read_audit, sign_audit, verify_audit
 from transcoder.certificate.trustfolder import Entry
 from transcoder.checking import export_record, render_report, verify
-from transcoder.looking import Inspection, inspect, inspect_regions, plan, video_streams
+from transcoder.looking import Inspection, inspect, inspect_regions, picture_at, plan, video_streams
 from transcoder.model import (
     CaseFields,
     Delivery,
@@ -23,6 +23,7 @@ from transcoder.model import (
     ProgressCallback,
     ignore_progress,
 )
+from transcoder.parts.chunks import ChunkStore
 from transcoder.profile import Profile
 from transcoder.request import Request, ignore_sent
 from transcoder.settings import Settings
@@ -50,6 +51,7 @@ def transcode(
     from_s: Fraction | None = None,
     to_s: Fraction | None = None,
     stream: int | None = None,
+    chunks: ChunkStore | None = None,
     on_sent: Callable[[Sent], None] = ignore_sent,
 ) -> Delivery:
     """Deliver one video or picture under a transmission profile.
@@ -68,6 +70,7 @@ def transcode(
     :param from_s: deliver a clip: from the frame that is shown this long after the first one.
     :param to_s: up to this moment; frames that begin later are left out.
     :param stream: number of the video stream to deliver, of several; None means the best one.
+    :param chunks: where parts of a video are kept while they are being made, for who goes on after a crash or helps.
     :param on_sent: called before any work where the audit log knows an earlier delivery of the same.
     :returns: the published files, the verdict and the scores.
     :raises NoAcceptableEncoding: where nothing meets cap and floors; a signed refusal is written.
@@ -91,6 +94,7 @@ def transcode(
         within_s=within_s,
         clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
         stream=stream,
+        chunks=chunks,
         on_sent=on_sent,
     )
     return pipeline.transcode(request, services(Path(out), settings))
@@ -164,6 +168,27 @@ def receive(
     return receiving.receive(arrived, wired, name=name, tick=tick)
 
 
+def make_chunk(
+    source: Path | str, kit: Path | str, name: str, *, out: Path | str,
+    progress: ProgressCallback = ignore_progress, settings: Settings | None = None,
+) -> None:  # fmt: skip
+    """Make one part of a video that another process delivers in parts (``parts.chunks``).
+
+    :param source: the same file as there.
+    :param kit: what that process found before its first part.
+    :param name: which frames.
+    :param out: the file to write.
+    :raises TranscodeError: where it cannot be made.
+    """
+    from transcoder import sharing
+
+    def tick(phase: str, done: int, total: int | None) -> None:
+        progress(Progress(source=str(source), phase=phase, done=done, total=total))
+
+    policy = (settings or Settings.from_environment()).sandbox
+    sharing.make_chunk(Path(source), Path(kit), name, Path(out), policy=policy, tick=tick)
+
+
 def expand(paths: Iterable[Path]) -> list[Path]:
     """Files that a list of files and folders stands for; folders give their own files, sorted, not hidden ones."""
     found: list[Path] = []
@@ -186,6 +211,8 @@ __all__ = [
     "inspect_regions",
     "join",
     "key_status",
+    "make_chunk",
+    "picture_at",
     "plan",
     "read_audit",
     "receive",

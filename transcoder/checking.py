@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transcoder.audit.base import job as audited
 from transcoder.certificate import verify as verification
 from transcoder.certificate.base import SignatureFacts
-from transcoder.certificate.verify import Outcome, Step, Tick, Verification
+from transcoder.certificate.verify import Outcome, Step, Verification
+from transcoder.confirming import confirm_coded, confirm_credentials, files_of
 from transcoder.errors import CertificateError, UsageError
 from transcoder.looking import in_child, no_tick
 from transcoder.model import (
@@ -24,9 +25,6 @@ from transcoder.sandbox import parent
 from transcoder.settings import Settings
 from transcoder.storage import local
 from transcoder.wiring import anchors, journal
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 
 def verify(
@@ -61,9 +59,12 @@ def verify(
     def credentials(parsed: dict[str, Any], folder: Path, facts: SignatureFacts) -> str:
         return confirm_credentials(parsed, folder, facts, trusted.anchors, settings, tick)
 
+    def coded(parsed: dict[str, Any], folder: Path) -> str:
+        return confirm_coded(parsed, folder, settings, tick)
+
     def measure(parsed: dict[str, Any], master: Path, folder: Path) -> list[Step]:
         arguments = {"parsed": parsed, "source": master, "folder": folder}
-        steps = in_child(tasks.REMEASURE, arguments, settings, master, _files_of(parsed, folder), tick)
+        steps = in_child(tasks.REMEASURE, arguments, settings, master, files_of(parsed, folder), tick)
         return list(steps)
 
     log = journal(settings)
@@ -80,6 +81,7 @@ def verify(
                 source=Path(source) if source is not None else None,
                 measure=measure,
                 credentials=credentials,
+                coded=coded,
                 named=named[certificate],
                 recipients=recipients,
             )
@@ -101,48 +103,6 @@ def _shared_out(receipts: Sequence[Path], certificates: Sequence[Path]) -> dict[
         for certificate in [wanted] if wanted is not None else certificates:
             named[certificate].append(path)
     return named
-
-
-def confirm_credentials(
-    parsed: Mapping[str, Any], folder: Path, facts: SignatureFacts, trusted: Sequence[x509.Certificate],
-    settings: Settings, tick: Tick,
-) -> str:  # fmt: skip
-    """Step 10: what the files carry, read in a child, is what their certificate says.
-
-    :param facts: of the certificate's own signature, which was verified.
-    :raises CertificateError: naming the first file whose manifest is not whole, or another's.
-    """
-    from transcoder.credentials.notary import chain_pem
-    from transcoder.credentials.reading import State
-    from transcoder.credentials.work import CHECK, Carried
-
-    entries = [entry for entry in parsed["predicate"]["credentials"]["files"] if entry["carrier"] != "none"]
-    carried = [
-        Carried(path=folder / entry["name"], sidecar=folder / entry["store"] if entry["store"] is not None else None)
-        for entry in entries
-    ]
-    files = _files_of(parsed, folder)
-    if not {path for item in carried for path in (item.path, item.sidecar) if path is not None} <= set(files):
-        raise CertificateError("the certificate lists manifests of files that it does not name")
-    arguments = {"files": carried, "trusted_pem": chain_pem((*facts.chain[1:], *trusted))}
-    answers = in_child(CHECK, arguments, settings, carried[0].path, files, tick)
-    for entry, found in zip(entries, answers, strict=True):
-        name = entry["name"]
-        if found is None:
-            raise CertificateError("the manifest is missing", where=name, code="credentials-missing")
-        if found.state in (State.INVALID, State.MALFORMED):
-            why = ", ".join(found.codes)
-            raise CertificateError(f"the manifest does not hold ({why})", where=name, code="credentials-invalid")
-        # Whether that signer is trusted is what step 3 says; an authority gives each of its numbers once.
-        if found.serial != str(facts.chain[0].serial_number):
-            raise CertificateError(
-                f"the manifest is signed by another ({found.signer})", where=name, code="credentials-other-signer"
-            )
-        if found.master_sha256 != parsed["predicate"]["source"]["sha256"]:
-            raise CertificateError("the manifest names another master", where=name, code="credentials-other-master")
-    beside = sum(1 for entry in entries if entry["store"] is not None)
-    lacking = len(parsed["predicate"]["credentials"]["files"]) - len(entries)
-    return f"{len(entries) - beside} in their files, {beside} beside them" + (f", {lacking} without" if lacking else "")
 
 
 def render_report(
@@ -199,7 +159,7 @@ def _pages(result: Verification, source: Path | str | None, kinds: Sequence[str]
         verification.confirm_master(result.statement, Path(source))
         folder = result.certificate.parent
         arguments = {"parsed": result.statement, "source": Path(source), "folder": folder}
-        files = _files_of(result.statement, folder)
+        files = files_of(result.statement, folder)
         shown = in_child(tasks.ILLUSTRATE, arguments, settings, Path(source), files, no_tick)
     name = result.certificate.name
     names = {"refusal" if name.endswith(".refusal.json") else "certificate": name, "signature": f"{name}.p7s"}
@@ -283,9 +243,3 @@ def _verified(path: Path | str, ca: Path | str | None, settings: Settings) -> Ve
             where=result.certificate.name,
         )
     return result
-
-
-def _files_of(parsed: Mapping[str, Any], folder: Path) -> list[Path]:
-    """The files of a delivery; none that lie elsewhere."""
-    names = [item["name"] for item in parsed["predicate"]["files"]]
-    return [folder / name for name in names if Path(name).name == name]

@@ -125,14 +125,15 @@ def _write(
         ]  # fmt: skip
     written: Sequence[Written] = answer.value
     if [entry.name for entry in written] != [item.name for item in made.files]:
-        raise _foreign("manifests of other files")
+        raise foreign("manifests of other files")
     for entry, item in zip(written, items, strict=True):
         if item.untouched and entry.carrier is Carrier.EMBEDDED:
-            raise _foreign("a manifest in a file whose bytes must stay")
+            raise foreign("a manifest in a file whose bytes must stay")
     return written
 
 
-def _foreign(what: str) -> SandboxError:
+def foreign(what: str) -> SandboxError:
+    """The error for a child that answers with something that no honest one does."""
     return SandboxError(
         f"the child process made {what}; nothing was delivered",
         hint="the file may be hostile: do not open it elsewhere without care",
@@ -215,4 +216,4 @@ def _fate(incoming: Incoming | None, kept: bool, made: Made) -> tuple[ItemFate, 
     return (ItemFate(item=f"C2PA manifest ({incoming.bytes} bytes)", fate=Fate.KEPT if kept else Fate.LOST, note=note),)
 
 
-__all__ = ["EMBED", "ROLE", "Credited", "credit"]
+__all__ = ["EMBED", "ROLE", "Credited", "credit", "foreign"]

@@ -21,10 +21,14 @@ from transcoder.profile import Profile
 from transcoder.sandbox import parent
 from transcoder.sandbox.parent import Task
 from transcoder.settings import Settings
+from transcoder.snapshot import Snapshot
 from transcoder.storage import local
 
 if TYPE_CHECKING:
     from transcoder.outlook import Forecast
+
+_LOOK_WALL_S = 120.0
+"""Somebody waits at a page for one picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,27 @@ def inspect_regions(
         # The JSON is the commit mark: where it is, the sheet is too.
         written = store.publish({names["sheet"]: sheet, names["document"]: document})
     return Inspection(answer.value, written[names["document"]], written[names["sheet"]])
+
+
+def picture_at(
+    path: Path, at_s: float = 0.0, *, stream: int | None = None, settings: Settings | None = None
+) -> tuple[Snapshot, bytes]:
+    """One picture of a source, upright, as JPEG; it is decoded in a confined process.
+
+    :param at_s: seconds after the first picture.
+    :raises InputError: where no picture decodes.
+    """
+    from transcoder import tasks
+
+    settings = settings or Settings.from_environment()
+    policy = replace(settings.sandbox, changed={"wall_s": _LOOK_WALL_S, **dict(settings.sandbox.changed or {})})
+    with tempfile.TemporaryDirectory(prefix="transcoder-") as folder:
+        work = Path(folder)
+        answer = parent.run(
+            tasks.SHOW, {"path": path, "at_s": at_s, "stream": stream}, policy=policy, name=path.name, read=[path],
+            work=work, tick=no_tick, source_bytes=path.stat().st_size,
+        )  # fmt: skip
+        return answer.value, local.confirm_own(work / tasks.PICTURE, work).read_bytes()
 
 
 def plan(

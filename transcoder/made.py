@@ -15,6 +15,9 @@ from transcoder.profile import Profile
 from transcoder.provenance import Provenance
 from transcoder.report.html import Illustrations
 
+CHUNK = "made-chunk"
+"""The file that ``making.help_out`` leaves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:

@@ -18,8 +18,9 @@ from transcoder.encode import fates
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.ladder import Plan, plan_ladder
 from transcoder.encode.still_rungs import PAGES
-from transcoder.errors import EncodeError
-from transcoder.made import Made, MadeFile, Order, Refused
+from transcoder.errors import EncodeError, InputError
+from transcoder.made import CHUNK, Made, MadeFile, Order, Refused
+from transcoder.media import coded
 from transcoder.media.index import clip, damage_of
 from transcoder.media.probe import probe
 from transcoder.model import (
@@ -36,6 +37,8 @@ from transcoder.model import (
     Verdict,
 )
 from transcoder.naming import delivery_stem, media_names
+from transcoder.parts.chunks import ALONE, Shares
+from transcoder.parts.kit import Kit, Nearest
 from transcoder.profile import Profile
 from transcoder.provenance import Provenance
 from transcoder.refusal import Refusal, build_refusal
@@ -107,7 +110,7 @@ def make(context: Context, order: Order) -> Made:
     if order.within_s is not None:
         profile, haste = _hurried(source, order, context)
     cap = order.profile.payload_cap_bytes
-    studio = Studio(EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=context.work, tick=context.tick))
+    job = EncodeJob(source=source, profile=profile, cap_bytes=cap, workdir=context.work, tick=context.tick)
     signed = provenance.look(master, order.trusted_pem)
 
     def room() -> int:
@@ -115,13 +118,32 @@ def make(context: Context, order: Order) -> Made:
         needed, signed = provenance.room_bytes(signed, master, order.profile, order.case, order.chain_pem)
         return needed
 
-    plan, choice = _decide(studio, drawn, room, degraded=order.override is not None)
+    shares = Shares(context.ask, context.work) if source.video is not None else ALONE
+    studio = Studio(job)
+    decided = _take_up(studio, room, shares)
+    if decided is None:
+        studio = Studio(job)
+        decided = _decide(studio, drawn, room, shares, degraded=order.override is not None)
+    plan, choice = decided
     outcome = Outcome(order, source, master, plan, choice, studio, studio.check(choice), signed, haste)
     refusal = None
     if choice.winner is None:
         spare = provenance.plain_bytes(master, order.profile, order.case, order.chain_pem)
         refusal = build_refusal(choice, plan, order.profile, source, studio, room_bytes=spare)
     return _made(outcome, refusal, _evidence(outcome, drawn), stem)
+
+
+def help_out(context: Context, source: Path, kit: Path, first: int, stop: int) -> int:
+    """Make one part of a job that another process does; it is left in the work folder as ``CHUNK``. Its bytes."""
+    from transcoder.partition import make_one
+    from transcoder.parts import chunks
+
+    found = chunks.read(kit)
+    if not isinstance(found, Kit):
+        raise InputError("another version of this program began the job", where=source.name, code="kit-version")
+    target = context.work / CHUNK
+    chunks.write(target, make_one(found, range(first, stop), source, context.work, context.tick))
+    return target.stat().st_size
 
 
 def _hurried(source: SourceInfo, order: Order, context: Context) -> tuple[Profile, Haste]:
@@ -133,7 +155,29 @@ def _hurried(source: SourceInfo, order: Order, context: Context) -> tuple[Profil
     return hurry(source, order.profile, order.within_s, order.began, folder, context.tick)
 
 
-def _decide(studio: Studio, drawn: Sequence[Region], room: Callable[[], int], *, degraded: bool) -> tuple[Plan, Choice]:
+def _take_up(studio: Studio, room: Callable[[], int], shares: Shares) -> tuple[Plan, Choice] | None:
+    """Go on with the parts that an earlier process was making; None where there is nothing to go on with, or where
+    going on leads nowhere: then all is decided anew, for a refusal that knows everything.
+    """
+    kit = shares.kit()
+    if kit is None:
+        return None
+    assert isinstance(kit, Kit)
+    studio.keep_free(room())
+    if studio.job.cap_bytes < kit.cap_bytes:
+        return None  # another signer, whose manifest takes more room
+    studio.take_up(kit.regions, kit.index, kit.costs)
+    job = studio.job
+    plan = plan_ladder(job.source, job.profile, job.cap_bytes)
+    plan = plan.followed_by(plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds()))
+    begun = Choice(winner=None, encoded=None, attempts=kit.attempts)
+    choice = _in_parts(studio, kit.rung, begun, shares, kit)
+    return (plan, choice) if choice.winner is not None else None
+
+
+def _decide(
+    studio: Studio, drawn: Sequence[Region], room: Callable[[], int], shares: Shares, *, degraded: bool
+) -> tuple[Plan, Choice]:
     """Walk down the ladder: what changes no sample, one lossy file, several; and what a person accepts, at last.
 
     :param room: what every file keeps free for its manifest. What changes no sample may take all of the cap: its
@@ -155,8 +199,8 @@ def _decide(studio: Studio, drawn: Sequence[Region], room: Callable[[], int], *,
     plan = plan.followed_by(plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds()))
     for name, rungs in plan.lossy:
         if name is RungName.SPLIT:
-            split = _in_parts if job.source.video is not None else _in_pieces
-            choice = split(studio, rungs[0], choice)
+            video = job.source.video is not None
+            choice = _in_parts(studio, rungs[0], choice, shares) if video else _in_pieces(studio, rungs[0], choice)
         else:
             choice = search.nearer(choice, choose(rungs, before=choice.attempts))
         if choice.winner is not None:
@@ -164,12 +208,12 @@ def _decide(studio: Studio, drawn: Sequence[Region], room: Callable[[], int], *,
     return plan, search.accept_nearest(choice) if degraded else choice
 
 
-def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
+def _in_parts(studio: Studio, rung: Rung, choice: Choice, shares: Shares, kit: Kit | None = None) -> Choice:
     """The parts, or the choice so far with the reason why there are none."""
     from transcoder.partition import PartSet, split_video
 
     try:
-        made = split_video(studio, rung, _plain(choice.nearest))
+        made = split_video(studio, rung, _plain(choice.nearest), choice.attempts, shares, kit)
     except EncodeError as error:
         made = Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1)
     if not isinstance(made, PartSet):
@@ -179,9 +223,11 @@ def _in_parts(studio: Studio, rung: Rung, choice: Choice) -> Choice:
     return replace(made.choice, attempts=(*choice.attempts, *made.choice.attempts))
 
 
-def _plain(nearest: tuple[Attempt, Encoded] | None) -> tuple[Attempt, Encoded] | None:
+def _plain(nearest: tuple[Attempt, Encoded] | None) -> Nearest | None:
     """The attempt, unless something of it was reduced: parts never are."""
-    return nearest if nearest is not None and nearest[0].spec.rung.name is RungName.RE_ENCODE else None
+    if nearest is None or nearest[0].spec.rung.name is not RungName.RE_ENCODE:
+        return None
+    return Nearest.of(*nearest)
 
 
 def _in_pieces(studio: Studio, rung: Rung, choice: Choice) -> Choice:
@@ -247,6 +293,7 @@ def _made(outcome: Outcome, refusal: Refusal | None, found: Evidence, stem: str)
             stills=[still.to_dict(name) for name, still in evidence.items()],
             documents=_documents(media, outcome.studio),
             haste=outcome.haste.to_dict() if outcome.haste is not None else None,
+            coded=_coded(media, outcome.verdict),
         )
     )
     predicate, pictures = statement["predicate"], outcome.pictures
@@ -275,6 +322,15 @@ def _made(outcome: Outcome, refusal: Refusal | None, found: Evidence, stem: str)
         ),
         provenance=replace(outcome.signed, others=others.survive(outcome.signed.others, whole)),
     )
+
+
+def _coded(media: Mapping[str, tuple[Path, str]], verdict: Verdict) -> dict[str, str]:
+    """What is coded in each file that was made; a copy of the master is known by its own hash."""
+    return {
+        name: coded.digest(path)
+        for name, (path, role) in media.items()
+        if verdict is not Verdict.IDENTICAL or role == "evidence"
+    }
 
 
 def _documents(media: Mapping[str, tuple[Path, str]], studio: Studio) -> list[dict[str, object]]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from transcoder.certificate import describing, form, sealing, sets, verify
-from transcoder.crediting import Credited
-from transcoder.errors import CapUnreachable, CertificateError, OutputMismatch, SandboxError
+from transcoder.crediting import Credited, foreign
+from transcoder.errors import CapUnreachable, CertificateError, OutputMismatch
 from transcoder.made import Made, MadeFile
 from transcoder.model import DeliveredFile, SourceInfo, Verdict
 from transcoder.parts.volumes import Volume
@@ -107,7 +107,7 @@ def confirm_file(item: MadeFile, made: Made, folder: Path, cap_bytes: int) -> De
     """
     plain = item.name == Path(item.name).name and item.name.isprintable() and len(os.fsencode(item.name)) <= 255
     if not plain or not item.name.startswith(made.stem) or item.role not in ROLES:
-        raise _foreign("a file that no delivery has")
+        raise foreign("a file that no delivery has")
     size = local.confirm_own(item.path, folder).stat().st_size
     if size > cap_bytes:
         raise OutputMismatch(f"{size} bytes are over the cap of {cap_bytes}", where=item.name)
@@ -139,6 +139,7 @@ def _stated(
         "source": stated["source"] | about,
         "profile": describing.describe_profile(request.profile),
         "files": describing.list_files(subjects),
+        "events": describing.list_events(made.verdict, subjects),
         "delivery": _grown(stated.get("delivery"), made, subjects, request.profile.payload_cap_bytes),
         "fates": _fates(stated.get("fates"), credited),
         "credentials": dict(credited.section),
@@ -148,11 +149,11 @@ def _stated(
         "notice": describing.notice(made.verdict, source.name, source.sha256),
     }
     if (made.verdict is Verdict.REFUSED) != (made.refused is not None):
-        raise _foreign("a verdict that contradicts itself")
+        raise foreign("a verdict that contradicts itself")
     if made.verdict is Verdict.IDENTICAL and source.sha256 not in {item.sha256 for item in subjects}:
-        raise _foreign("other bytes that it calls identical")
+        raise foreign("other bytes that it calls identical")
     if made.verdict is Verdict.DEGRADED and request.override is None:
-        raise _foreign("a degraded delivery that nobody asked for")
+        raise foreign("a degraded delivery that nobody asked for")
     return {
         "_type": form.STATEMENT_TYPE,
         "subject": describing.list_subjects(subjects, source.name, source.sha256),
@@ -173,7 +174,7 @@ def _grown(delivery: Any, made: Made, subjects: Sequence[DeliveredFile], cap_byt
     sizes = {item.path.name: item.bytes for item in subjects}
     size = sum(sizes[name] for name in counted)
     if delivery.get("bytes") != sum(before[name] for name in counted):
-        raise _foreign("files of other sizes than it says")
+        raise foreign("files of other sizes than it says")
     return delivery | {"bytes": size, "share_of_cap": describing.number(size / cap_bytes / max(1, len(counted)))}
 
 
@@ -184,14 +185,6 @@ def _fates(stated: Any, credited: Credited) -> Any:
     known = any("C2PA manifest" in fate.item for fate in credited.fates)
     rest = [item for item in stated if not (known and isinstance(item, dict) and "C2PA manifest" in str(item))]
     return rest + describing.list_fates(credited.fates)
-
-
-def _foreign(what: str) -> SandboxError:
-    return SandboxError(
-        f"the child process made {what}; nothing was delivered",
-        hint="the file may be hostile: do not open it elsewhere without care",
-        code="sandbox-protocol",
-    )
 
 
 def _describe(name: str, path: Path, role: str) -> DeliveredFile:

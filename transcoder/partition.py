@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from threading import Lock
+from pathlib import Path
+from threading import Lock, Semaphore
+from typing import Any
 
 import numpy as np
 
 from transcoder import search
 from transcoder.encode import audio
-from transcoder.encode.base import Sound
+from transcoder.encode.base import Sound, Tick
 from transcoder.encode.ladder import plan_ladder
 from transcoder.encode.statistics import FrameCost
 from transcoder.encode.video_rungs import FIRST_AIM
@@ -29,7 +32,6 @@ from transcoder.metrics.measure import Joined, Measurement
 from transcoder.model import (
     Attempt,
     Choice,
-    Encoded,
     EncodeSpec,
     Part,
     RegionKind,
@@ -37,9 +39,12 @@ from transcoder.model import (
     RungName,
     SourceInfo,
     VideoTrack,
-    exact_clock,
 )
-from transcoder.search.splitting import Footage, Split, needed_growth, split
+from transcoder.parts.chunks import ALONE, KIT, Shares, State, name_of
+from transcoder.parts.kit import Kit, Nearest
+from transcoder.parts.labels import describe_part, whole_of
+from transcoder.parts.progress import Progress
+from transcoder.search.splitting import WORKERS, Footage, Split, needed_growth, split
 from transcoder.studio import Studio
 from transcoder.vision import memory
 
@@ -47,6 +52,7 @@ LABEL_BYTES = 320
 """Kept free in every part for the tags that say which part of which master it is; they take 175."""
 SHORTEST_S = Fraction(1, 2)
 """Nobody follows what happens in parts shorter than this."""
+_LOOK_AGAIN_S = 0.5
 _SAMPLES, _SAMPLE_S = 3, Fraction(8)
 _SAMPLE_BITS_PER_PIXEL = 0.03
 _KEY_MOMENT_S = Fraction(2, 5)
@@ -70,45 +76,72 @@ class _Made:
     choice: Choice
     ratio: float
     key_share: float = 0.0
+    measurement: Measurement | None = None
+    """Of a part that meets its floors, until it has been taken in: it holds pictures."""
 
     @property
     def ok(self) -> bool:
         return self.choice.winner is not None
 
 
-def split_video(studio: Studio, rung: Rung, nearest: tuple[Attempt, Encoded] | None) -> PartSet | Attempt:
+def split_video(
+    studio: Studio, rung: Rung, nearest: Nearest | None, attempts: Sequence[Attempt] = (), shares: Shares = ALONE,
+    kit: Kit | None = None,
+) -> PartSet | Attempt:  # fmt: skip
     """Make the parts, or say why there are none.
 
     :param studio: of the whole, with its regions and index.
     :param rung: the lossy rung that all parts use.
     :param nearest: the best attempt at one file for all, from which the number of parts is first guessed.
+    :param attempts: what was tried before, for whoever takes this up again.
+    :param shares: what is kept of it, and who helps.
+    :param kit: what an earlier process found, where this one takes it up.
     :returns: the parts, or the failed attempt with its reason.
     :raises EncodeError: where a part cannot be encoded at all.
     """
-    return _Partition(studio, rung, nearest).run()
+    return _Partition(studio, rung, nearest, shares).run(attempts, kit)
+
+
+def make_one(kit: Kit, frames: range, source: Path, workdir: Path, tick: Tick) -> object:
+    """Make one part for another process; what ``parts.chunks.write`` keeps of it.
+
+    :param kit: of the whole.
+    :param source: the same file, on this host.
+    """
+    studio = Studio(kit.job(workdir, source, tick))
+    studio.take_up(kit.regions, kit.index, kit.costs)
+    return _Partition(studio, kit.rung, None, ALONE).one(frames, kit.sound_in(workdir, source))
 
 
 class _Partition:
-    def __init__(self, studio: Studio, rung: Rung, nearest: tuple[Attempt, Encoded] | None) -> None:
+    def __init__(self, studio: Studio, rung: Rung, nearest: Nearest | None, shares: Shares) -> None:
         self._studio, self._job, self._index = studio, studio.job, studio.index
         track = self._job.source.video
         assert track is not None
         self._track: VideoTrack = track
-        self._rung, self._nearest = rung, nearest[0] if nearest is not None else None
-        self._key_share = joining.first_packet_bytes(nearest[1].path) / nearest[1].bytes if nearest is not None else 0.0
+        self._rung, self._nearest, self._shares = rung, nearest, shares
         self._cap = self._job.cap_bytes - LABEL_BYTES
         self._sound = Sound(None)
         self._joined, self._lock = Joined(), Lock()
+        self._slots = Semaphore(WORKERS)  # of what is made here; threads beyond them wait for other workers
         self._first_pass = Lock()  # parts made side by side take turns: one looks ahead while the other encodes
-        self._progress = _Progress(self._job.tick, track.frames)
+        self._progress = Progress(self._job.tick, track.frames)
         self._encodes = 0
 
-    def run(self) -> PartSet | Attempt:
+    def run(self, attempts: Sequence[Attempt], kit: Kit | None) -> PartSet | Attempt:
         most = self._job.profile.max_parts
         memory.let_go()
-        footage, allowance = self._footage, self._allowance()
-        self._sound = self._prepare_sound(min(most, math.ceil(sum(self._costs) / allowance)))
-        result = split(footage, self._make, allowance=allowance, max_parts=most)
+        footage = self._footage
+        if kit is not None:
+            allowance, self._sound = kit.allowance, kit.sound_in(self._job.workdir, self._job.source.path)
+        else:
+            allowance = self._allowance()
+            self._sound = self._prepare_sound(min(most, math.ceil(sum(self._costs) / allowance)))
+            self._shares.keep(KIT, self._kit(allowance, attempts))
+        result = split(
+            footage, self._make, allowance=allowance, max_parts=most, known=self._shares.known(),
+            workers=WORKERS * (1 + self._shares.helpers),
+        )  # fmt: skip
         rung = replace(self._rung, name=RungName.SPLIT, knob=None)
         if not result.ok:
             return Attempt(
@@ -118,7 +151,7 @@ class _Partition:
             )  # fmt: skip
         parts = self._label(result.parts)
         measured = self._joined.result()
-        encoded = _set(parts)
+        encoded = whole_of(parts)
         winner = Attempt(
             spec=EncodeSpec(rung=rung),
             bytes=encoded.bytes,
@@ -129,6 +162,23 @@ class _Partition:
         return PartSet(
             choice=Choice(winner=winner, encoded=encoded, attempts=(winner,), parts=parts), measurement=measured
         )
+
+    def one(self, frames: range, sound: Sound) -> object:
+        self._sound = sound
+        made = self._attempt(frames, None, measure_only=False)
+        if made.measurement is not None:
+            self._joined.add(frames.start, made.measurement)
+        return _packed(made)
+
+    def _kit(self, allowance: float, attempts: Sequence[Attempt]) -> Kit:
+        feed = self._sound.feed
+        encoded = feed is not None and feed.path != self._job.source.path
+        return Kit(
+            source=self._job.source, profile=self._job.profile, cap_bytes=self._job.cap_bytes,
+            regions=self._job.regions, index=self._index, costs=tuple(self._frame_costs), attempts=tuple(attempts),
+            rung=self._rung, allowance=allowance, sound=self._sound,
+            audio=feed.path.read_bytes() if feed is not None and encoded else None,
+        )  # fmt: skip
 
     def _why_not(self, result: Split[_Made], most: int) -> str:
         if result.failed is not None:
@@ -168,9 +218,10 @@ class _Partition:
     def _allowance(self) -> float:
         """How much cost a part holds, from the attempt at one file or from samples."""
         nearest = self._nearest
-        if nearest is not None and nearest.fidelity is not None and nearest.bytes:
-            ratio = max(search.errors_of(nearest.fidelity, self._job.profile.floors).values(), default=1.0)
-            return self._held(sum(self._costs), nearest.bytes * needed_growth(ratio), self._key_share)
+        if nearest is not None and nearest.attempt.fidelity is not None and nearest.attempt.bytes:
+            errors = search.errors_of(nearest.attempt.fidelity, self._job.profile.floors)
+            needed = nearest.attempt.bytes * needed_growth(max(errors.values(), default=1.0))
+            return self._held(sum(self._costs), needed, nearest.key_share)
         return self._sampled()
 
     def _held(self, cost: float, needed: float, key_share: float) -> float:
@@ -199,10 +250,51 @@ class _Partition:
         return math.prod(holds) ** (1 / len(holds))
 
     def _make(self, frames: range) -> _Made:
-        made = self._attempt(frames, None, measure_only=False)
+        """One part: made here, or taken from whoever made it."""
+        name, made = name_of(frames), None
+        while made is None:
+            state = self._shares.offer(name)
+            if state is State.DONE:
+                made = self._unpacked(frames, self._shares.load(name)) or self._made_here(frames, name)
+            elif state is State.OPEN and self._slots.acquire(timeout=_LOOK_AGAIN_S):
+                try:
+                    made = self._made_here(frames, name) if self._shares.claim(name) else None
+                finally:
+                    self._slots.release()
+            else:
+                time.sleep(_LOOK_AGAIN_S)
         with self._lock:
             self._encodes += sum(attempt.encodes for attempt in made.choice.attempts)
         return made
+
+    def _made_here(self, frames: range, name: str) -> _Made:
+        made = self._taken_in(frames, self._attempt(frames, None, measure_only=False))
+        if self._shares.kept:
+            self._shares.keep(name, _packed(made))
+        return replace(made, measurement=None)
+
+    def _taken_in(self, frames: range, made: _Made) -> _Made:
+        if made.measurement is not None:
+            with self._lock:
+                self._joined.add(self._index.first + frames.start, made.measurement)
+        return made
+
+    def _unpacked(self, frames: range, kept: Any) -> _Made | None:
+        """What ``_packed`` gave, with its file in this process's folder; None where it cannot be used."""
+        if kept is None:
+            return None
+        made, data = kept
+        assert isinstance(made, _Made)
+        encoded, first = made.choice.encoded, self._index.first + frames.start
+        self._progress.of(first, len(frames))("measure", 1, 1)
+        if encoded is None:
+            return made
+        folder = self._job.workdir / f"part-{first}-{len(frames)}"
+        folder.mkdir(exist_ok=True)
+        path = folder / encoded.path.name
+        path.write_bytes(data)
+        here = replace(made, choice=replace(made.choice, encoded=replace(encoded, path=path)))
+        return replace(self._taken_in(frames, here), measurement=None)
 
     def _attempt(self, frames: range, target_bytes: float | None, *, measure_only: bool) -> _Made:
         """Encode and measure a run of frames, filled to the cap or made once with about ``target_bytes``."""
@@ -225,15 +317,11 @@ class _Partition:
             key_share = joining.first_packet_bytes(encoded.path) / encoded.bytes
             if tried.fidelity is not None:
                 ratio = max(search.errors_of(tried.fidelity, profile.floors).values(), default=0.0)
-        if choice.winner is not None and not measure_only:
-            measured = part.measurement(choice)
-            assert measured is not None
-            with self._lock:
-                self._joined.add(first, measured)
         if choice.winner is None or measure_only:
             shutil.rmtree(folder, ignore_errors=True)
         memory.trim()
-        return _Made(choice=choice, ratio=ratio, key_share=key_share)
+        measured = part.measurement(choice) if choice.winner is not None and not measure_only else None
+        return _Made(choice=choice, ratio=ratio, key_share=key_share, measurement=measured)
 
     def _rung_for(self, source: SourceInfo, cap: int) -> Rung:
         """The same rung for a part: its index is smaller, its weights are the same."""
@@ -293,10 +381,9 @@ class _Partition:
         return end_of(self._track, self._index, self._index.end)
 
 
-def describe_part(number: int, count: int, sha256: str, start_s: Fraction, end_s: Fraction) -> str:
-    """What a part says of itself where it arrives alone."""
-    span = f"from {exact_clock(start_s)} to {exact_clock(end_s)} of its own time"
-    return f"Part {number} of {count} of master sha256 {sha256}, {span}."
+def _packed(made: _Made) -> object:
+    """A part with its measurement and its file, for another process; its frames do not cross."""
+    return made, made.choice.encoded.path.read_bytes() if made.choice.encoded is not None else None
 
 
 def _missed(result: Split[_Made]) -> dict[str, tuple[float, float]]:
@@ -304,44 +391,4 @@ def _missed(result: Split[_Made]) -> dict[str, tuple[float, float]]:
     return dict(nearest[0].missed) if nearest is not None else {}
 
 
-def _set(parts: Sequence[Part]) -> Encoded:
-    """All parts as one result."""
-    first = parts[0].encoded
-    settings = {key: value for key, value in first.settings.items() if key not in _OF_ONE_PART}
-    settings |= {"parts": len(parts), "frames": sum(part.frames for part in parts)}
-    return replace(first, bytes=sum(part.encoded.bytes for part in parts), settings=settings, saturated=False)
-
-
-_OF_ONE_PART = frozenset(("bitrate_bps", "video_bytes", "audio_bytes", "frames"))
-
-
-class _Progress:
-    """Parts are made side by side; a reader wants one number that only rises."""
-
-    def __init__(self, tick: Callable[[str, int, int | None], None], frames: int) -> None:
-        self._tick, self._frames = tick, frames
-        self._lock = Lock()
-        self._parts: dict[int, float] = {}
-        self._shown = 0
-
-    def of(self, first: int, count: int) -> Callable[[str, int, int | None], None]:
-        """The callback of one part."""
-
-        def tick(phase: str, done: int, total: int | None) -> None:
-            before = _PHASES.get(phase)
-            if before is None or not total:
-                self._tick("parts", self._shown, self._frames)
-                return
-            with self._lock:
-                share = before[0] + before[1] * min(1.0, done / total)
-                self._parts[first] = max(self._parts.get(first, 0.0), share * count)
-                self._shown = max(self._shown, min(self._frames, int(sum(self._parts.values()))))
-            self._tick("parts", self._shown, self._frames)
-
-        return tick
-
-
-_PHASES = {"analyse": (0.0, 0.3), "encode": (0.3, 0.5), "measure": (0.8, 0.2)}
-"""Where each phase of a part begins and how much of the work it is."""
-
-__all__ = ["LABEL_BYTES", "PartSet", "describe_part", "split_video"]
+__all__ = ["LABEL_BYTES", "Kit", "Nearest", "PartSet", "describe_part", "make_one", "split_video"]

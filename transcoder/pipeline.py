@@ -35,6 +35,7 @@ from transcoder.parts.volumes import Volume
 from transcoder.request import Request, Services
 from transcoder.sandbox import parent
 from transcoder.sandbox.parent import Task, Worker
+from transcoder.sharing import answering, no_chunks
 from transcoder.storage import local
 from transcoder.storage.base import Admitted
 
@@ -91,6 +92,7 @@ def transcode(request: Request, services: Services) -> Delivery:
                     work=work / "made",
                     tick=tick,
                     note=note,
+                    ask=answering(request.chunks, work / "made") if request.chunks is not None else no_chunks,
                     source_bytes=admitted.bytes,
                 )
             except (InputError, EncodeError, OutputMismatch, OSError):

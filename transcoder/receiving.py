@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import pwd
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from typing import Any
 from transcoder import tasks
 from transcoder.audit.base import Job
 from transcoder.audit.base import job as audited
+from transcoder.audit.entries import user_name
 from transcoder.certificate import arrival, delivered, form, receipts, sets, verify
 from transcoder.certificate.arrival import Played
 from transcoder.errors import CertificateError, InputError, SandboxError, UsageError
@@ -92,7 +91,7 @@ def _one(certificate: Path, services: Services, name: str | None, tick: Tick) ->
             volumes=volumes,
             played=played,
             name=name,
-            user=_user(),
+            user=receipts.plain(user_name()),
             signer=services.signer.identity,
             at=services.now(),
         )
@@ -178,10 +177,3 @@ def _free_name(certificate: Path, folder: Path) -> str:
         number += 1
         name = f"{stem}.receipt-{number}.json"
     return name
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return getpass.getuser()

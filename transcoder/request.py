@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from transcoder.audit.base import Journal, NoJournal, Sent
 from transcoder.certificate.base import Signer, TimeStamper
 from transcoder.model import CaseFields, Override, ProgressCallback
+from transcoder.parts.chunks import ChunkStore
 from transcoder.profile import Profile
 from transcoder.sandbox.limits import DEFAULT_POLICY, Policy
 from transcoder.storage.base import Store
@@ -65,5 +66,7 @@ class Request:
     """The video stream that is meant, of several; None leaves the choice to the tool."""
     clip: tuple[Fraction | None, Fraction | None] | None = None
     """Only what is shown between two moments, in seconds from the first frame."""
+    chunks: ChunkStore | None = None
+    """Where parts are kept that outlive this process, and who helps to make them."""
     on_sent: Callable[[Sent], None] = ignore_sent
     """Called before any work where the same was delivered before; an exception raised in it stops the job."""

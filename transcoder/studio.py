@@ -36,6 +36,7 @@ class Studio:
         span = job.source.video.span if job.source.video is not None else None
         self.index = FrameIndex(span.first if span is not None else 0)
         """Every frame of the source; empty before regions were looked for."""
+        self._costs: tuple[FrameCost, ...] = ()
         self._encoders: dict[str, Encoder] = {}
         self._measurements: dict[Path, Measurement] = {}
         self.sheets: dict[Path, Sheet] = {}
@@ -74,6 +75,11 @@ class Studio:
         room = min(int(job.cap_bytes * REGIONS_SHARE), REGIONS_BYTES)
         self._job = replace(job, regions=packing.fit(found, max_bytes=room, size=(media.width, media.height)))
 
+    def take_up(self, regions: RegionSet, index: FrameIndex, costs: tuple[FrameCost, ...]) -> None:
+        """Go on from what another process found."""
+        Thread(target=_warm_up).start()
+        self._job, self.index, self._costs = replace(self._job, regions=regions), index, costs
+
     def encode(self, spec: EncodeSpec) -> Encoded:
         """See ``search.Probe``."""
         name = spec.rung.encoder
@@ -111,7 +117,7 @@ class Studio:
         for encoder in self._encoders.values():
             if isinstance(encoder, VideoReEncode) and (costs := encoder.frame_costs()):
                 return costs
-        return ()
+        return self._costs
 
     def measure(self, encoded: Encoded) -> Fidelity:
         """See ``search.Probe``."""

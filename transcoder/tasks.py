@@ -16,9 +16,12 @@ from transcoder.profile import Profile
 from transcoder.report.html import Illustrations
 from transcoder.sandbox.child import Context
 from transcoder.sandbox.parent import Task
+from transcoder.snapshot import Snapshot
 
 DOCUMENT, SHEET = "document", "sheet"
 """What ``scout`` writes."""
+PICTURE = "picture"
+"""What ``show`` writes."""
 PAPER = "paper"
 """What ``lay_out`` writes."""
 
@@ -42,6 +45,15 @@ def scout(context: Context, path: Path, sha256: str, regions: Path | None, strea
     (context.work / DOCUMENT).write_text(text, encoding="utf-8")
     (context.work / SHEET).write_bytes(result.sheet)
     return result.found
+
+
+def show(context: Context, path: Path, at_s: float, stream: int | None) -> Snapshot:
+    """One picture of a source, left in the work folder as JPEG."""
+    from transcoder import snapshot
+
+    made, jpeg = snapshot.take(path, at_s, stream)
+    (context.work / PICTURE).write_bytes(jpeg)
+    return made
 
 
 def plan(context: Context, path: Path, profile: Profile, stream: int | None) -> Forecast:
@@ -119,14 +131,28 @@ def play(context: Context, files: Sequence[Path]) -> Sequence[Played]:
     return results
 
 
+def digest(context: Context, files: Sequence[Path]) -> Sequence[str]:
+    """The hash of what is coded in each delivered file."""
+    from transcoder.media import coded
+
+    digests = []
+    for number, path in enumerate(files):
+        context.tick("confirm", number, len(files))
+        digests.append(coded.digest(path))
+    return digests
+
+
 _PROBE = ("transcoder.tasks", "transcoder.media.probe")
 _MEASURE = (*_PROBE, "transcoder.studio", "transcoder.certificate.statement", "transcoder.certificate.regions")
 INSPECT: Task[SourceInfo] = Task("transcoder.tasks:inspect", SourceInfo, _PROBE)
 SCOUT: Task[RegionSet] = Task("transcoder.tasks:scout", RegionSet, (*_PROBE, "transcoder.scouting"))
+SHOW: Task[Snapshot] = Task("transcoder.tasks:show", Snapshot, (*_PROBE, "transcoder.snapshot"))
 PLAN: Task[Forecast] = Task("transcoder.tasks:plan", Forecast, (*_PROBE, "transcoder.forecast"), measures=True)
 REMEASURE: Task[Sequence[Step]] = Task("transcoder.tasks:remeasure", Sequence[Step], _MEASURE, measures=True)
 ILLUSTRATE: Task[Illustrations] = Task("transcoder.tasks:illustrate", Illustrations, _MEASURE, measures=True)
 LAY_OUT: Task[int] = Task("transcoder.tasks:lay_out", int, ("transcoder.tasks", "transcoder.report.pdf"))
 JOIN_VIDEO: Task[int] = Task("transcoder.tasks:join_video", int, ("transcoder.tasks", "transcoder.parts.video"))
 JOIN_TILES: Task[tuple[int, int]] = Task("transcoder.tasks:join_tiles", tuple[int, int], _MEASURE)
+_CODED = ("transcoder.tasks", "transcoder.media.coded")
+DIGEST: Task[Sequence[str]] = Task("transcoder.tasks:digest", Sequence[str], _CODED)
 PLAY: Task[Sequence[Played]] = Task("transcoder.tasks:play", Sequence[Played], (*_PROBE, "transcoder.media.playing"))

@@ -60,7 +60,7 @@ def test_a_delivery_from_start_to_verification(samples: Path, tmp_path: Path) ->
     again = run("verify", certificate, "--source", source, "--json")
     assert again.returncode == 0
     steps = json.loads(again.stdout)["steps"]
-    assert [step["number"] for step in steps] == list(range(1, 13))
+    assert [step["number"] for step in steps] == list(range(1, 14))
     assert {step["outcome"] for step in steps if step["number"] < 11} == {"passed"}
 
     rendered = tmp_path / "again.html"

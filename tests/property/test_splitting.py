@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count as counting
+from threading import Event
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,3 +122,52 @@ def test_several_stretches_make_the_whole(count: int, holds: float, workers: int
     result = split(footage, make, allowance=holds * 1.3, max_parts=1000, workers=workers)
     assert [frame for frames, _ in result.parts for frame in frames] == list(range(count))
     assert result.estimate == len(result.parts)
+
+
+@settings(deadline=None)
+@given(costs=COSTS, holds=st.floats(10, 500), guess=st.floats(0.2, 5), workers=st.integers(1, 9), data=st.data())
+def test_what_was_made_before_is_asked_for_again_and_any_list_of_it_ends_in_the_whole(
+    costs: list[float], holds: float, guess: float, workers: int, data: st.DataObject
+) -> None:
+    """Whatever is known, right or wrong, of this job or of another: each frame is in one part, and it ends."""
+    make, made = maker(costs, holds, [1.0] * len(costs))
+    first = split(Footage(costs, [0.0] * len(costs), 1), make, allowance=holds * guess, max_parts=10_000)
+    known = {frames.start: frames.stop for frames, _ in first.parts}
+    wrong = st.dictionaries(st.integers(0, len(costs)), st.integers(0, len(costs) + 5), max_size=5)
+    known |= data.draw(wrong)
+    made.clear()
+    again = split(
+        Footage(costs, [0.0] * len(costs), 1), make, allowance=holds * guess, max_parts=10_000, workers=workers,
+        known=known,
+    )  # fmt: skip
+    assert again.ok == first.ok
+    if again.ok:
+        assert [frame for frames, _ in again.parts for frame in frames] == list(range(len(costs)))
+        if known == {frames.start: frames.stop for frames, _ in first.parts} and workers == 1:
+            assert [frames for frames, _ in again.parts] == [frames for frames, _ in first.parts]
+            assert len(made) == len(first.parts)
+
+
+def late(make: Callable[[range], Part]) -> Callable[[range], Part]:
+    """Of two parts that are begun one after the other, the first is ready last."""
+    numbers, ready = counting(), [Event() for _ in range(2000)]
+
+    def made(frames: range) -> Part:
+        number = next(numbers)
+        if number % 2 == 0:
+            ready[number + 1].wait(0.02)  # nothing comes after the last one
+        part = make(frames)
+        ready[number].set()
+        return part
+
+    return made
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data(), holds=st.floats(8, 20))
+def test_the_cuts_do_not_depend_on_which_part_is_ready_first(data: st.DataObject, holds: float) -> None:
+    hardness = data.draw(st.lists(st.floats(0.3, 3), min_size=150, max_size=150))
+    make, _ = maker([1.0] * 150, holds, hardness)
+    footage = Footage([1.0] * 150, [0.5] * 150, 1)
+    usual = split(footage, make, allowance=holds, max_parts=1000)
+    assert split(footage, late(make), allowance=holds, max_parts=1000) == usual

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rfc8785
 
@@ -20,9 +20,6 @@ from transcoder.audit.entries import Head
 from transcoder.certificate.base import Signer
 from transcoder.certificate.trusted import Trust
 from transcoder.errors import CertificateError
-
-if TYPE_CHECKING:
-    pass
 
 TYPE = "urn:transcoder:audit-checkpoint:1"
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -98,14 +98,17 @@ def moment(at: datetime) -> str:
 
 @lru_cache(maxsize=1)
 def _user() -> dict[str, object]:
-    """Who the operating system says this is, whatever the environment says."""
+    return {"user": _clean(user_name(), 1), "uid": os.geteuid(), "host": _clean(socket.gethostname(), 1)}
+
+
+def user_name() -> str:
+    """Who the operating system says this is, whatever the environment says; "?" where nobody has that number."""
     try:
         import pwd
 
-        name = pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(os.geteuid()).pw_name
     except (ImportError, KeyError):
-        name = getpass.getuser() if "USER" in os.environ else "?"
-    return {"user": _clean(name, 1), "uid": os.geteuid(), "host": _clean(socket.gethostname(), 1)}
+        return getpass.getuser() if "USER" in os.environ else "?"
 
 
 def _clean(value: object, depth: int) -> object:

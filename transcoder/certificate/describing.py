@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from transcoder.certificate.base import SignerIdentity
-from transcoder.encode import hdr
-from transcoder.model import DeliveredFile, ItemFate, Override, SourceInfo, Verdict, require_aware
+from transcoder.encode import hdr, repeating
+from transcoder.model import DeliveredFile, ItemFate, Override, SourceInfo, Value, Verdict, events, require_aware
 from transcoder.profile import Profile
 from transcoder.version import __version__
 
@@ -48,6 +48,26 @@ def list_files(files: Sequence[DeliveredFile]) -> list[dict[str, object]]:
 def list_fates(fates: Sequence[ItemFate]) -> list[dict[str, object]]:
     """Entries of the certificate's ``fates``."""
     return [{"item": fate.item, "fate": str(fate.fate), "note": fate.note} for fate in fates]
+
+
+def list_events(verdict: Verdict, files: Sequence[DeliveredFile]) -> list[dict[str, str]]:
+    """The certificate's ``events``: what was done, in PREMIS' words."""
+    return [item.to_dict() for item in events.done(verdict, delivered=bool(files))]
+
+
+def describe_repeatability(
+    settings: Mapping[str, Value], coded: Mapping[str, str], *, hurried: bool
+) -> dict[str, object]:
+    """The certificate's ``repeatability``.
+
+    :param coded: name of each media file with the hash of what is coded in it (``media.coded``).
+    """
+    repeatable, reason = repeating.repeats(settings, hurried=hurried)
+    return {
+        "repeatable": repeatable,
+        "reason": reason,
+        "files": [{"name": name, "coded_sha256": sha256} for name, sha256 in coded.items()],
+    }
 
 
 def moment(at: datetime) -> str:

@@ -32,25 +32,43 @@ def parse(content: bytes) -> dict[str, Any]:
 
     :raises CertificateError: where it is not canonical JSON of the known type, or breaks the schema.
     """
-    import jsonschema
-
-    try:
-        statement = json.loads(content)
-        exact = isinstance(statement, dict) and rfc8785.dumps(statement) == content
-    except (ValueError, RecursionError, rfc8785.CanonicalizationError):
-        raise CertificateError("the certificate is not JSON", code="statement-invalid") from None
-    if not exact:
-        raise CertificateError("the certificate is not canonical JSON (RFC 8785)", code="statement-invalid")
+    statement = read(content, what="certificate", code="statement-invalid")
     if statement.get("predicateType") != PREDICATE_TYPE:
         raise CertificateError(
             f"the certificate is of another kind ({str(statement.get('predicateType'))[:80]})", code="statement-unknown"
         )
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(statement))
+    confirm(statement, schema(), what="certificate", code="statement-invalid")
+    return statement
+
+
+def read(content: bytes, *, what: str, code: str) -> dict[str, Any]:
+    """Canonical JSON: there is one way to write a document that is signed.
+
+    :param what: it is, for the message.
+    :raises CertificateError: with this code, where it is written otherwise.
+    """
+    try:
+        document = json.loads(content)
+        exact = isinstance(document, dict) and rfc8785.dumps(document) == content
+    except (ValueError, RecursionError, rfc8785.CanonicalizationError):
+        raise CertificateError(f"the {what} is not JSON", code=code) from None
+    if not exact:
+        raise CertificateError(f"the {what} is not canonical JSON (RFC 8785)", code=code)
+    found: dict[str, Any] = document
+    return found
+
+
+def confirm(document: Mapping[str, Any], published: Mapping[str, Any], *, what: str, code: str) -> None:
+    """Hold a document against its published schema.
+
+    :raises CertificateError: with this code, naming the place that breaks it.
+    """
+    import jsonschema
+
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(published).iter_errors(document))
     if error is not None:
-        where = ".".join(str(part) for part in error.absolute_path) or "certificate"
-        raise CertificateError(f"breaks its schema: {error.message[:160]}", where=where, code="statement-invalid")
-    valid: dict[str, Any] = statement
-    return valid
+        where = ".".join(str(part) for part in error.absolute_path) or what
+        raise CertificateError(f"breaks its schema: {error.message[:160]}", where=where, code=code)
 
 
 def prepare() -> None:

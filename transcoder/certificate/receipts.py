@@ -7,18 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rfc8785
 
 from transcoder import resources
-from transcoder.certificate import cms, trusted
+from transcoder.certificate import cms, form, trusted
 from transcoder.certificate.base import SignatureFacts
 from transcoder.certificate.trusted import Trust
 from transcoder.errors import CapUnreachable, CertificateError
-
-if TYPE_CHECKING:
-    pass
 
 TYPE = "urn:transcoder:receipt:1"
 SCHEMA_NAME = "receipt.schema.json"
@@ -121,21 +118,9 @@ def parse(content: bytes) -> dict[str, Any]:
 
     :raises CertificateError: where it is no canonical JSON, or breaks the schema.
     """
-    import jsonschema
-
-    try:
-        said = json.loads(content)
-        exact = isinstance(said, dict) and rfc8785.dumps(said) == content
-    except (ValueError, RecursionError, rfc8785.CanonicalizationError):
-        exact = False
-    if not exact:
-        raise CertificateError("the receipt is not canonical JSON (RFC 8785)", code="receipt-invalid")
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(said))
-    if error is not None:
-        where = ".".join(str(part) for part in error.absolute_path) or "receipt"
-        raise CertificateError(f"breaks its schema: {error.message[:160]}", where=where, code="receipt-invalid")
-    valid: dict[str, Any] = said
-    return valid
+    said = form.read(content, what="receipt", code="receipt-invalid")
+    form.confirm(said, schema(), what="receipt", code="receipt-invalid")
+    return said
 
 
 def schema() -> dict[str, Any]:

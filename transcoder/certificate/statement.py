@@ -81,6 +81,8 @@ class StatementInput:
     """What is broken in the source itself."""
     volumes: Sequence[Volume] = ()
     """The untouched original in volumes, where it goes along."""
+    coded: Mapping[str, str] = field(default_factory=dict)
+    """Names of the media that were made, each with the hash of what is coded in it."""
 
 
 def build(facts: StatementInput) -> dict[str, object]:
@@ -104,6 +106,8 @@ def build(facts: StatementInput) -> dict[str, object]:
             "haste": dict(facts.haste) if facts.haste is not None else None,
             "profile": describing.describe_profile(profile),
             "files": describing.list_files(facts.subjects),
+            "events": describing.list_events(facts.verdict, facts.subjects),
+            "repeatability": _repeatability(facts),
             "delivery": _delivery(facts.choice, profile),
             "parts": sets.parts(facts.choice, facts.subjects),
             "pieces": sets.pieces(facts.choice, facts.subjects),
@@ -126,6 +130,13 @@ def build(facts: StatementInput) -> dict[str, object]:
             "notice": describing.notice(facts.verdict, source.name, source.sha256),
         },
     }
+
+
+def _repeatability(facts: StatementInput) -> dict[str, object] | None:
+    if not facts.coded:
+        return None
+    settings = facts.choice.encoded.settings if facts.choice.encoded is not None else {}
+    return describing.describe_repeatability(settings, facts.coded, hurried=facts.haste is not None)
 
 
 def _settings(settings: Mapping[str, Value]) -> dict[str, Value]:

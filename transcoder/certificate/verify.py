@@ -12,6 +12,7 @@
 10. Content Credentials (C2PA) in the files are valid, signed by the same signer, and name this master.
 11. (with a time-stamp) A time-stamping authority confirms when it was signed.
 12. (with receipts) Every receipt is signed by a recipient who is trusted here, and is for this certificate.
+13. What is coded in the files, without their manifests, has the hash that the certificate gives for it.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ def verify(
     named: Sequence[Path] = (),
     recipients: Sequence[x509.Certificate] = (),
     credentials: Callable[[dict[str, Any], Path, SignatureFacts], str] | None = None,
+    coded: Callable[[dict[str, Any], Path], str] | None = None,
 ) -> Verification:
     """Run every step that can run; a failed step does not hide the later ones that do not depend on it.
 
@@ -84,6 +86,7 @@ def verify(
     :param named: receipts for step 12, beside those that lie beside the certificate.
     :param recipients: authorities trusted for receipts, beside ``anchors``.
     :param credentials: runs step 10 (injected for the same reason): returns what it found, or raises.
+    :param coded: runs step 13, likewise.
     """
     run, trust = Run(), trusted.as_trust(anchors)
     content = run.read(certificate)
@@ -116,6 +119,7 @@ def verify(
     _time_stamp(run, facts, parsed, trust)
     believed = replace(trust, anchors=[*trust.anchors, *recipients])
     held = _receipts(run, certificate, content, named, believed)
+    _coded(run, certificate, parsed, coded)
     return Verification(
         certificate=certificate,
         steps=tuple(run.steps),
@@ -171,6 +175,21 @@ def _receipts(run: Run, certificate: Path, content: bytes | None, named: Sequenc
 
     run.step(12, title, read)
     return held
+
+
+def _coded(
+    run: Run, certificate: Path, parsed: dict[str, Any] | None, confirm: Callable[[dict[str, Any], Path], str] | None
+) -> None:
+    """Step 13."""
+    title = "coded media have the hash that the certificate gives"
+    if parsed is None or not run.passed(5):
+        run.skip(13, title, "needs steps 1 and 5")
+    elif not (parsed["predicate"].get("repeatability") or {}).get("files"):
+        run.skip(13, title, "the certificate gives none")
+    elif confirm is None:
+        run.skip(13, title, "they were not read")
+    else:
+        run.step(13, title, lambda: confirm(parsed, certificate.parent))
 
 
 def offset_of(parsed: dict[str, Any]) -> Fraction:

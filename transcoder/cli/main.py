@@ -9,6 +9,7 @@ from typing import NoReturn
 
 # Imported for the commands they add, in the order in which help lists them.
 from transcoder.cli import delivering, exits, exporting, inspecting, keys, profiles, receiving, trust, audit  # isort: skip
+from transcoder.cli import watching, serving, keeping  # isort: skip
 from transcoder.cli.root import app
 from transcoder.cli.stopping import STOPPING, stop
 from transcoder.errors import TranscodeError
@@ -59,4 +60,18 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-__all__ = ["app", "audit", "delivering", "exporting", "inspecting", "keys", "profiles", "receiving", "run", "trust"]
+__all__ = [
+    "app",
+    "audit",
+    "delivering",
+    "exporting",
+    "inspecting",
+    "keeping",
+    "keys",
+    "profiles",
+    "receiving",
+    "run",
+    "serving",
+    "trust",
+    "watching",
+]

@@ -11,22 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from transcoder.model import Progress
+from transcoder.phases import WORDS
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-_WORDS = {
-    "hash": "reading the source",
-    "find": "looking for faces, text, motion",
-    "analyse": "first pass",
-    "encode": "encoding",
-    "audio": "audio",
-    "rewrap": "rewrapping",
-    "measure": "measuring every frame",
-    "credentials": "Content Credentials",
-    "confirm": "confirming the source",
-}
 _SECONDS_BETWEEN_EVENTS = 0.2
 
 
@@ -73,7 +63,7 @@ class Plain(Silent):
             return
         self._phase[event.source] = event.phase
         if event.phase not in ("hash", "confirm"):
-            print(f"{Path(event.source).name}: {_WORDS.get(event.phase, event.phase)}", file=sys.stderr, flush=True)
+            print(f"{Path(event.source).name}: {WORDS.get(event.phase, event.phase)}", file=sys.stderr, flush=True)
 
 
 class NdJson(Silent):
@@ -135,7 +125,7 @@ class Bars:
                 if known is not None:
                     self._bars.remove_task(known[0])
                 task = self._bars.add_task(
-                    _WORDS.get(event.phase, event.phase),
+                    WORDS.get(event.phase, event.phase),
                     total=event.total,
                     name=Path(event.source).name[:40],
                     speed="",

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder.certificate.verify import Outcome as StepOutcome
-from transcoder.certificate.verify import Verification
 from transcoder.cli.batch import Outcome
 from transcoder.model import SourceInfo
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from transcoder.app import Inspection
     from transcoder.audit.base import Sent
     from transcoder.audit.checking import Checked
+    from transcoder.certificate.verify import Verification
     from transcoder.joining import Joined
     from transcoder.receiving import Received
 
@@ -31,7 +30,8 @@ _OUTCOMES = {
     "different": "{} DIFFERENTLY",
     "unreadable": "unreadable in the source",
 }
-_MARKS = {StepOutcome.PASSED: "ok  ", StepOutcome.FAILED: "FAIL", StepOutcome.SKIPPED: "-   "}
+_MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "-   "}
+"""By a step's outcome; its class is not imported, because whoever says one line need not wait for cryptography."""
 
 
 def printable(text: str) -> str:

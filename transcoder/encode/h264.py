@@ -10,6 +10,7 @@ floor keeps tiny clips from growing to fill a large cap with nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from transcoder.encode import hdr, roi
@@ -37,12 +38,28 @@ X264_PARAMETERS = ":".join(
 """The rate tolerance is counted on the scaled clock: a tenth there is x264's own default. Smaller ones hit the target
 better and cost the worst tile up to 0.06."""
 _CLOCK_SCALE = 10
+_AVX_512F = 13
+"""OpenCV's ``CPU_AVX_512F``, which its Python names leave out."""
+_WITHOUT_AVX512 = "asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"
+
+
+@lru_cache(maxsize=1)
+def _repeatable() -> str:
+    """What makes x264 give the same again on processors with AVX-512.
+
+    There macroblock-tree with B-frames takes in what memory happens to hold, where the width is no multiple of 128
+    pixels (x264 of PyAV 18.1; a clip of 320x240 gave five files in seven runs). Without AVX-512 it takes as long and
+    gives the same each time, which is also what a processor gives that lacks it.
+    """
+    import cv2
+
+    return f":{_WITHOUT_AVX512}" if cv2.checkHardwareSupport(_AVX_512F) else ""
 
 
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:
     """x264's options for one pass."""
     level = {"level": str(settings["level"])} if "level" in settings else {}
-    parameters = X264_PARAMETERS + hdr.parameters(settings, mastering="mastering-display", light="cll")
+    parameters = X264_PARAMETERS + _repeatable() + hdr.parameters(settings, mastering="mastering-display", light="cll")
     if "fields" in settings:  # for the headers; each frame's own mark must agree
         parameters += ":tff=1" if settings["fields"] == TOP_FIRST else ":bff=1"
     return {"preset": str(settings["preset"]), **level, "stats": str(statistics), "x264-params": parameters}

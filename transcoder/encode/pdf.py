@@ -84,6 +84,8 @@ def page(picture: Path, caption: str, target: Path, *, title: str) -> Sheet:
             Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding)
         )
         _set(document, document.pages[0], read, caption, font, picture.name)
+        if "/ID" in document.trailer:  # the library made it of the time, and the first half would stay
+            del document.trailer["/ID"]
         # 16-bit samples need version 1.5.
         document.save(target, min_version="1.5", deterministic_id=True)
     _prove(read, target)

@@ -49,6 +49,7 @@ class Codec:
     uses_pass_flags: bool = False
     after_open: Callable[[], None] | None = None
     """Called once the encoder has started its threads."""
+    threads: int = THREADS
     clock_scale: int = 1
     """See ``VideoWriter``: at 20 kbit/s, whole kilobits are steps of five per cent."""
     keeps_j_formats: bool = False
@@ -120,7 +121,7 @@ class VideoReEncode:
                 "encoder": self._codec.encoder,
                 "bitrate_bps": bitrate,
                 "passes": 2 if self._codec.two_pass else 1,
-                "threads": THREADS,
+                "threads": self._codec.threads,
                 "options": " ".join(f"{k}={v}" for k, v in self._shown_options(settings).items()),
                 "frames": count,
                 "video_bytes": video_bytes,
@@ -205,7 +206,7 @@ class VideoReEncode:
             options=self._codec.options(settings, number, self._statistics()),
             bitrate_bps=bitrate,
             flags=flags,
-            threads=THREADS,
+            threads=self._codec.threads,
             offset_s=offset,
             audio=feed,
             clock_scale=self._codec.clock_scale,

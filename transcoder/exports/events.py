@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from transcoder.model import events
+from transcoder.model.events import Step
+
 _SPACE = uuid.UUID("6f0a3c52-6a8e-5a1d-9c36-0f4b8a3d7e21")
 """Names made in it are the same each time: exporting a certificate twice gives the same document."""
 
@@ -73,30 +76,25 @@ class Record:
         return uuid.uuid5(_SPACE, "/".join((self.sha256, *of)))
 
     def events(self) -> Sequence[Event]:
-        """What was done, in order."""
+        """What was done, in order, as the certificate lists it; those of earlier versions do not, and mean the same."""
         predicate, master, files = self.predicate, self.master, self.files
-        found = [
-            Event(kind="message digest calculation", outcome="success", objects=[master],
-                  detail=f"SHA-256 of the master before work began: {master.sha256}")
-        ]  # fmt: skip
-        if files:
-            found += [
-                Event(kind=_making(predicate), outcome="success", objects=[master], results=files,
-                      detail=_how(predicate)),
-                Event(kind="message digest calculation", outcome="success", objects=files,
-                      detail=f"SHA-256 of {len(files)} delivered file{'s' if len(files) > 1 else ''}"),
-            ]  # fmt: skip
-        found.append(Event(kind="validation", outcome=str(predicate["verdict"]), objects=files or [master],
-                           detail=_scores(predicate)))  # fmt: skip
-        found.append(Event(kind="fixity check", outcome="success", objects=[master],
-                           detail="the master's SHA-256 was the same after the work as before"))  # fmt: skip
-        found.append(Event(kind="digital signature generation", outcome="success", objects=files or [master],
-                           detail=f"detached CMS (RFC 5652) over the certificate, SHA-256 {self.sha256}"))  # fmt: skip
+        listed = predicate.get("events")
+        steps = events.read(listed) if listed else events.done(predicate["verdict"], delivered=bool(files))
+        delivered = files or [master]
+        told: Mapping[Step, tuple[str, Sequence[File], Sequence[File]]] = {
+            Step.HASH_MASTER: (f"SHA-256 of the master before work began: {master.sha256}", [master], ()),
+            Step.MAKE: (_how(predicate), [master], files),
+            Step.HASH_FILES: (f"SHA-256 of {len(files)} delivered file{'s' if len(files) > 1 else ''}", files, ()),
+            Step.COMPARE: (_scores(predicate), delivered, ()),
+            Step.CONFIRM_MASTER: ("the master's SHA-256 was the same after the work as before", [master], ()),
+            Step.SIGN: (f"detached CMS (RFC 5652) over the certificate, SHA-256 {self.sha256}", delivered, ()),
+        }
+        found = []
+        for item in steps:
+            detail, objects, results = told[item.step]
+            outcome = str(predicate["verdict"]) if item.step is Step.COMPARE else "success"
+            found.append(Event(kind=str(item.type), outcome=outcome, detail=detail, objects=objects, results=results))
         return found
-
-
-def _making(predicate: Mapping[str, Any]) -> str:
-    return "replication" if predicate["verdict"] == "identical" else "migration"
 
 
 def _how(predicate: Mapping[str, Any]) -> str:

@@ -2,16 +2,17 @@
 
 Pure: what makes and measures a part is handed in, so that this is tested with made-up costs. Parts are made
 side by side, each worker from the front of its own stretch; how much fits into one is learned from those that are
-finished. A part that misses a floor is planned anew where nothing behind it was begun, else cut in pieces, so one hard
-scene costs a few encodes of itself and not of the whole.
+finished, in the order in which they were begun: which one is ready first depends on the machine, and the same footage
+must be cut at the same frames again. A part that misses a floor is planned anew where nothing behind it was begun, else
+cut in pieces, so one hard scene costs a few encodes of itself and not of the whole.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
@@ -29,6 +30,7 @@ _LEAST_ROOM = 0.1
 _LEARNED_FROM = 3
 _LEAST_STEP = 1.05
 """By so much less, at the least, a part holds that is planned anew after it missed."""
+NOTHING_KNOWN: Mapping[int, int] = {}
 _WORTH_HALVES = 8
 """From so many parts on, each worker has a stretch of the footage to itself: one place more where a part ends early."""
 
@@ -105,15 +107,18 @@ def split(
     allowance: float,
     max_parts: int,
     workers: int = WORKERS,
+    known: Mapping[int, int] = NOTHING_KNOWN,
 ) -> Split[Made]:
     """Make parts until all frames are in one that meets the floors.
 
     :param make: makes and measures the part of a run of frames; called from threads.
     :param allowance: how much cost one part is believed to hold.
     :param max_parts: give up beyond it.
+    :param workers: how many parts are being made at the same time.
+    :param known: first frame -> frame behind the last one, of parts that are made already: they are asked for again.
     :raises Exception: whatever ``make`` raises, once parts in the making have ended.
     """
-    return _Splitter(footage, make, allowance, max_parts, workers).run()
+    return _Splitter(footage, make, allowance, max_parts, workers, dict(known)).run()
 
 
 @dataclass
@@ -135,6 +140,7 @@ class _Splitter(Generic[Made]):
     allowance: float
     max_parts: int
     workers: int
+    known: dict[int, int]
     _waiting: list[range] = field(default_factory=list)
     _done: dict[int, tuple[range, Made]] = field(default_factory=dict)
     _stretches: list[_Stretch] = field(default_factory=list)
@@ -152,9 +158,9 @@ class _Splitter(Generic[Made]):
                     running[pool.submit(self.make, frames)] = frames
                 if not running:
                     break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    failed = self._take(running.pop(future), future.result()) or failed
+                eldest = next(iter(running))
+                made = eldest.result()
+                failed = self._take(running.pop(eldest), made)
             estimate = self._estimate(len(running))
             pool.shutdown(wait=True, cancel_futures=True)
         whole = failed is None and not running and not self._waiting and not any(part.rest for part in self._stretches)
@@ -213,6 +219,10 @@ class _Splitter(Generic[Made]):
         ends = {frames.stop for frames in running}
         stretch = min(begun, key=lambda part: (part.cursor in ends, -self._cost(part.rest)))
         rest = stretch.rest
+        end = self.known.pop(rest.start, 0)  # once: one that turns out to miss is cut like any other
+        if rest.start < end <= rest.stop:
+            stretch.cursor = end
+            return range(rest.start, end)
         count = self._parts_for(self._cost(rest))
         # What is left is shared out evenly: the last part is as full as the others.
         end = rest.stop if count == 1 or not self._divisible(rest) else self._cut(rest, self._cost(rest) / count)

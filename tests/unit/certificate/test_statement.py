@@ -113,7 +113,8 @@ def test_schema_breaks_name_the_place(path: str, value: object, named: str) -> N
 
 def test_a_missing_part_is_refused() -> None:
     document = factories.statement()
-    for key in list(document["predicate"]):
+    later = {"events", "repeatability"}  # certificates of earlier versions have none
+    for key in set(document["predicate"]) - later:
         smaller = {**document, "predicate": {k: v for k, v in document["predicate"].items() if k != key}}
         with pytest.raises(CertificateError):
             form.parse(form.canonical(smaller))

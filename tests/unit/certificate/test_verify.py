@@ -36,7 +36,7 @@ def test_an_untouched_delivery_verifies(parcel: Parcel) -> None:
     assert [outcomes(result)[n] for n in range(1, 8)] == [PASSED] * 7
 
 
-STEPS = [*range(1, 13)]
+STEPS = [*range(1, 14)]
 
 
 def test_steps_are_numbered_in_order_as_the_docstring_says(parcel: Parcel) -> None:

@@ -21,6 +21,7 @@ from transcoder.certificate.keys import KeyPair
 from transcoder.credentials import embedding, reading
 from transcoder.credentials.reading import State
 from transcoder.media import anatomy
+from transcoder.media.anatomy import png
 
 STILLS = ("jpg", "png", "webp", "avif")
 VIDEOS = ("mp4", "mov", "avi")
@@ -169,3 +170,35 @@ def test_exiftool_sees_the_manifest(media: Path, pair: KeyPair, tmp_path: Path) 
         assert "c2pa" in json.dumps(seen)
     if media.suffix == ".jpg":
         assert seen["IFD0:Make"] == "A camera"
+
+
+_OF_THE_FILE = ("ExifTool", "System", "File", "JUMBF", "CBOR", "JSON", "C2PA", "Jpeg2000")
+"""Groups of exiftool; manifests are in the box format of JPEG 2000."""
+_PLACES = ("MediaDataOffset", "FileSize", "StreamOffset", "Warning")
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """What exiftool reads, without what is about the file as a file or about manifests."""
+    command = ["exiftool", "-json", "-G1", "-a", str(path)]
+    (seen,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    kept = {key: value for key, value in seen.items() if not key.endswith(_PLACES) and key != "SourceFile"}
+    return {key: value for key, value in kept.items() if not key.partition(":")[0].startswith(_OF_THE_FILE)}
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+def test_exiftool_reads_the_same_metadata_before_and_after(media: Path, pair: KeyPair, tmp_path: Path) -> None:
+    target = tmp_path / media.name
+    target.write_bytes(embedded(media.read_bytes(), media.suffix[1:], pair))
+    before, after = metadata(media), metadata(target)
+    assert before
+    if media.suffix == ".png":
+        # It overlooks a PNG's EXIF behind a manifest; Pillow and our own walker read it above, and here is the chunk.
+        before = {key: value for key, value in before.items() if not key.startswith("IFD0")}
+        assert chunk(media, b"eXIf") == chunk(target, b"eXIf") != b""
+    assert after == before
+
+
+def chunk(path: Path, name: bytes) -> bytes:
+    """The payload of a PNG's chunk."""
+    data = path.read_bytes()
+    return next((data[start : start + size] for found, start, size in png.chunks(data) if found == name), b"")

@@ -277,3 +277,10 @@ def test_what_the_library_cannot_embed_is_one_line(tmp_path: Path, monkeypatch: 
     with pytest.raises(EncodeError) as caught:
         document(jpeg(tmp_path))
     assert str(caught.value) == "a.pdf: the picture cannot be embedded (bare and in two lines)"
+
+
+def test_nothing_in_a_page_comes_from_the_clock(tmp_path: Path) -> None:
+    """The library names a new document by the time, and saving it again would keep that as the first half."""
+    with pikepdf.open(document(jpeg(tmp_path))) as made:
+        first, second = made.trailer.ID
+        assert bytes(first) == bytes(second)

@@ -1,0 +1,123 @@
+"""A video in parts whose process is killed: the next one goes on, and another host makes parts of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transcoder import app, verify
+from transcoder.jobs import chunks as jobs_chunks
+from transcoder.jobs.chunks import JobChunks
+from transcoder.jobs.database import connect
+from transcoder.jobs.objects import FolderObjects
+from transcoder.model import Progress
+from transcoder.parts.chunks import KIT, State, name_of
+
+CAP = 60_000
+RUN = """
+import sys
+from pathlib import Path
+from transcoder import app
+from transcoder.jobs.chunks import JobChunks
+from transcoder.jobs.database import open_engine
+from transcoder.jobs.objects import FolderObjects
+database, objects, source, out = sys.argv[1:]
+store = JobChunks(open_engine(database), FolderObjects(Path(objects)), job_id="job_t", worker="w", attempt=1)
+app.transcode(source, out=out, cap_bytes=60_000, chunks=store)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, keys_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRANSCODER_KEYS_DIR", str(keys_folder))
+    monkeypatch.setenv("TRANSCODER_AUDIT", "off")
+    connect(f"sqlite:///{tmp_path}/jobs.sqlite").dispose()
+    return tmp_path
+
+
+def store_of(place: Path, attempt: int, worker: str = "w") -> JobChunks:
+    engine = connect(f"sqlite:///{place}/jobs.sqlite")
+    return JobChunks(engine, FolderObjects(place / "objects"), job_id="job_t", worker=worker, attempt=attempt)
+
+
+def killed_after_parts(place: Path, source: Path, parts: int) -> None:
+    """Begin, and die by SIGKILL as soon as so many parts are there."""
+    arguments = [f"sqlite:///{place}/jobs.sqlite", str(place / "objects"), str(source), str(place / "first")]
+    process = subprocess.Popen([sys.executable, "-c", RUN, *arguments])
+    kept = place / "objects" / "chunks" / "job_t"
+    try:
+        for _ in range(1200):
+            if kept.is_dir() and len([item for item in kept.iterdir() if not item.name.startswith(".")]) > parts:
+                break
+            assert process.poll() is None, "it was to be killed before it ends"
+            time.sleep(0.05)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_killed_job_goes_on_at_the_part_it_was_at(place: Path, samples: Path) -> None:
+    source = samples / "cctv_day.avi"
+    killed_after_parts(place, source, parts=1)
+    assert not list((place / "first").glob("*.certificate.json"))
+    store = store_of(place, attempt=2)
+    before = set(store.done())
+    assert KIT in before
+    phases: set[str] = set()
+
+    def seen(event: Progress) -> None:
+        phases.add(event.phase)
+
+    delivery = app.transcode(source, out=place / "second", cap_bytes=CAP, chunks=store, progress=seen)
+    assert delivery.rung == "split"
+    assert "find" not in phases, "regions were not looked for again"
+    assert sum(part["frames"] for part in delivery.statement["predicate"]["parts"]) == 100  # type: ignore[index]
+    assert all(item.ok for item in verify(place / "second"))
+    again = verify(place / "second", source=source)
+    assert all(item.ok for item in again), "measured again, the scores are those of the certificate"
+    assert before <= set(store.done())
+
+
+def test_another_host_makes_a_part_and_the_job_takes_it(place: Path, samples: Path, tmp_path: Path) -> None:
+    source = samples / "cctv_day.avi"
+    killed_after_parts(place, source, parts=1)
+    store = store_of(place, attempt=2)
+    made = [name for name in store.done() if name != KIT]
+    assert made
+    again = place / "objects" / "chunks" / "job_t" / made[0]
+    kit = tmp_path / "kit"
+    store.fetch(KIT, kit)
+    app.make_chunk(source, kit, made[0], out=tmp_path / "chunk")
+    # The other host's part replaces the one that was made here: the delivery must be as good with it.
+    again.write_bytes((tmp_path / "chunk").read_bytes())
+    delivery = app.transcode(source, out=place / "second", cap_bytes=CAP, chunks=store)
+    assert all(item.ok for item in verify(place / "second", source=source))
+    assert delivery.rung == "split"
+
+
+def test_claims_are_one_workers_each_and_lapse(place: Path) -> None:
+    store = store_of(place, attempt=1)
+    engine, name = connect(f"sqlite:///{place}/jobs.sqlite"), name_of(range(0, 50))
+    assert store.offer(name) is State.OPEN
+    assert jobs_chunks.find(engine, "other") is None, "no running job offers it"
+    assert store.claim(name)
+    assert not store_of(place, attempt=1, worker="x").claim(name)
+    assert store.offer(name) is State.BUSY
+    store_of(place, attempt=2).begin()
+    assert store.offer(name) is State.OPEN, "the claims of an attempt end with it"
+
+
+def test_chunks_of_a_job_that_is_over_are_removed(place: Path, tmp_path: Path) -> None:
+    store, objects = store_of(place, attempt=1), FolderObjects(place / "objects")
+    (tmp_path / "kit").write_bytes(b"kit")
+    store.keep(KIT, tmp_path / "kit")
+    assert objects.list("chunks/job_t")
+    jobs_chunks.forget(connect(f"sqlite:///{place}/jobs.sqlite"), objects, "job_t")
+    assert not objects.list("chunks/job_t")
+    assert store.done() == []

