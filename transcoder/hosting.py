@@ -46,7 +46,7 @@ class Host:
 
     def tokens(self) -> Tokens:
         """The list of tokens."""
-        return Tokens(self.ledger.engine)
+        return Tokens(self.ledger.engine, journal(self.settings))
 
     def service(self, engine: Engine | None, *, authentication: bool = True) -> Service:
         """What the application is made of."""

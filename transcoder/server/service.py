@@ -102,6 +102,7 @@ def asks(request: Request, service: ServiceOf) -> Access:
     """
     if not service.config.authentication:
         confirm_local(request)
+        request.state.access = NOBODY
         return NOBODY
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if not kind and COOKIE in request.cookies:
