@@ -14,6 +14,7 @@ from transcoder.errors import TranscodeError
 from transcoder.server import problem
 from transcoder.server.api import jobs, others, resumable, verifying
 from transcoder.server.bodies import Bodies
+from transcoder.server.counting import Counts
 from transcoder.server.observing import Observed, Recorder
 from transcoder.server.pages import installing as pages
 from transcoder.server.service import Service
@@ -67,6 +68,7 @@ def create(service: Service) -> FastAPI:
         lifespan=lambda _: _tidying(service, recorder),
     )
     app.state.service = service
+    app.state.counts = Counts(service.ledger, service.workers, service.jobs.dead_after_s)
     problem.install(app)
     app.add_middleware(Bodies, silence_s=service.config.silence_s)
     app.add_middleware(resumable.TusHeaders)
@@ -75,5 +77,5 @@ def create(service: Service) -> FastAPI:
     app.include_router(verifying.router)
     app.include_router(others.router)
     pages.install(app)
-    app.add_middleware(Observed, recorder=recorder)  # last, so that it is around all others
+    app.add_middleware(Observed, recorder=recorder, counts=app.state.counts)  # last, so that it is around all others
     return app

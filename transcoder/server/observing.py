@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +23,7 @@ from transcoder.errors import TranscodeError
 from transcoder.jobs.ledger import Ledger
 from transcoder.server import accesses, requests
 from transcoder.server.accesses import Folding, Seen
+from transcoder.server.counting import Counts
 from transcoder.server.problem import problem, status_of
 
 log = logging.getLogger("transcoder.server")
@@ -90,19 +92,29 @@ class _Withheld(Exception):
 class Observed:
     """ASGI middleware, the outermost of ours."""
 
-    def __init__(self, app: ASGIApp, *, recorder: Recorder) -> None:
-        self._app, self._recorder = app, recorder
+    def __init__(self, app: ASGIApp, *, recorder: Recorder, counts: Counts) -> None:
+        self._app, self._recorder, self._counts = app, recorder, counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Number the request, and tell of it before it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        number = requests.begin(scope)
+        number, began = requests.begin(scope), time.perf_counter()
+        status, received, sent = 500, 0, 0  # what raises past us is answered 500 around us
+
+        async def receiving() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
 
         async def marked(message: Message) -> None:
+            nonlocal status, sent
             if message["type"] == "http.response.start":
+                status = message["status"]
                 MutableHeaders(scope=message)[requests.HEADER] = number
+            sent += len(message.get("body", b""))
             await send(message)
 
         async def sending(message: Message) -> None:
@@ -114,8 +126,23 @@ class Observed:
                     raise _Withheld
             await marked(message)
 
-        with contextlib.suppress(_Withheld):
-            await self._app(scope, receive, sending)
+        try:
+            with contextlib.suppress(_Withheld):
+                await self._app(scope, receiving, sending)
+        finally:
+            took_s = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path", "")
+            self._counts.request(scope["method"], route, status, took_s=took_s, received=received, sent=sent)
+            said = f"{scope['method']} {scope['path'][:200]!r} {status} in {took_s * 1000:.0f} ms"
+            access = scope.get("state", {}).get("access")
+            log.info(
+                "%s", said,
+                extra={
+                    "method": scope["method"], "route": route or None, "status": status, "took_s": round(took_s, 4),
+                    "received_bytes": received, "sent_bytes": sent, "token": access.id if access is not None else None,
+                    "job": scope.get("path_params", {}).get("job_id"),
+                },
+            )  # fmt: skip
 
     async def _tell(self, scope: Scope, message: Message) -> TranscodeError | None:
         """Why the answer must not leave; None where it may."""
@@ -125,6 +152,7 @@ class Observed:
         try:
             await self._recorder.record(seen)
         except TranscodeError as error:
+            self._counts.unlogged()
             log.error("an access went unlogged (%s): %s", seen.facts["action"], error)
             # An error hands out nothing: it says more than that the disk is full.
             return error if message["status"] < 400 else None

@@ -31,6 +31,8 @@ class ServerConfig:
     """What the API is told; ``hosting`` reads it from the environment."""
 
     authentication: bool = True
+    metrics_open: bool = False
+    """Figures are for whoever asks; they hold no case data."""
     max_upload_bytes: int = 20_000_000_000
     uploads_at_once: int = 200
     keep_free_bytes: int = 500_000_000

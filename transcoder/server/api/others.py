@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from transcoder.errors import TranscodeError
 from transcoder.profile import load, read_text, shipped_names
+from transcoder.server.access import Role
+from transcoder.server.api.problems import problems
+from transcoder.server.counting import Counts
 from transcoder.server.problem import Refused
-from transcoder.server.service import Reader, ServiceOf
+from transcoder.server.service import Reader, ServiceOf, asks, check_role
 from transcoder.server.shapes import ProfileShape
 
 router = APIRouter()
@@ -34,6 +39,22 @@ def _shape(name: str) -> ProfileShape:
         name=name, title=loaded.title, cap_bytes=loaded.payload_cap_bytes, toml=read_text(name)[0],
         summary=f"at most {loaded.payload_cap_bytes:,} bytes a file, {loaded.max_parts} parts; floors: {floors}",
     )  # fmt: skip
+
+
+def _may_scrape(request: Request, service: ServiceOf) -> None:
+    if not service.config.metrics_open:
+        check_role(Role.READ)(asks(request, service))
+
+
+@router.get(
+    "/metrics", tags=["operations"], dependencies=[Depends(_may_scrape)], response_class=PlainTextResponse,
+    responses=problems(),
+)  # fmt: skip
+def metrics(request: Request) -> PlainTextResponse:
+    """Figures for Prometheus: jobs by state, the queue, times, requests. No case data."""
+    counts = request.app.state.counts
+    assert isinstance(counts, Counts)
+    return PlainTextResponse(counts.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/healthz", tags=["operations"])
