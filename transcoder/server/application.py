@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from transcoder.errors import TranscodeError
-from transcoder.server import problem
+from transcoder.server import openapi, problem
 from transcoder.server.api import jobs, others, resumable, verifying
 from transcoder.server.bodies import Bodies
 from transcoder.server.counting import Counts
@@ -77,5 +77,6 @@ def create(service: Service) -> FastAPI:
     app.include_router(verifying.router)
     app.include_router(others.router)
     pages.install(app)
+    openapi.install(app)
     app.add_middleware(Observed, recorder=recorder, counts=app.state.counts)  # last, so that it is around all others
     return app

@@ -18,13 +18,13 @@ from transcoder.server.shapes import ProfileShape
 router = APIRouter()
 
 
-@router.get("/v1/profiles", tags=["profiles"])
+@router.get("/v1/profiles", tags=["profiles"], responses=problems())
 def profiles(_: Reader) -> list[ProfileShape]:
     """The transmission profiles that jobs may name."""
     return [_shape(name) for name in shipped_names()]
 
 
-@router.get("/v1/profiles/{name}", tags=["profiles"])
+@router.get("/v1/profiles/{name}", tags=["profiles"], responses=problems(404))
 def profile(name: str, _: Reader) -> ProfileShape:
     """One profile, with its whole file."""
     if name not in shipped_names():
@@ -63,7 +63,9 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", tags=["operations"])
+@router.get(
+    "/readyz", tags=["operations"], responses={503: {"model": dict[str, str | int], "description": "Not ready."}}
+)
 def readyz(service: ServiceOf, response: Response) -> dict[str, str | int]:
     """Database and storage answer, and somebody works."""
     found: dict[str, str | int] = {"database": "ok", "storage": "ok"}
