@@ -110,7 +110,7 @@ ERRORS: Mapping[int, Mapping[str, str]] = {
     413: {"upload-too-large": "the file is longer than 20,000,000,000 bytes"},
     415: {"unsupported-media-type": "the body must be application/offset+octet-stream"},
     422: {"invalid-request": "limit: Input should be less than or equal to 200",
-          "unknown-profile": "no such profile: no-such-profile"},
+          "profile-unknown": "no such profile: no-such-profile"},
     423: {"upload-busy": "somebody writes to it"},
     429: {"too-many-requests": "more than 1200 requests a minute"},
     460: {"checksum-mismatch": "what arrived is not what was announced"},
