@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import random
@@ -84,8 +85,10 @@ def load(folder: Path, count: int) -> dict[str, object]:
 def _address(log: Path) -> str:
     for _ in range(600):
         found = re.search(r"listening at (http://\S+)", log.read_text())
-        if found is not None:
-            return found[1]
+        if found is not None:  # the port is bound; it answers a moment later
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{found[1]}/healthz")
+                return found[1]
         time.sleep(0.05)
     raise SystemExit(f"the service did not start: {log.read_text()[-500:]}")
 
@@ -158,9 +161,8 @@ def main() -> None:
         found = load(Path(folder), given.uploads)
     (RESULTS / "study_http.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     rows = "\n".join(f"| `{name}` | {value} |" for name, value in found.items())
-    text = (
-        f"# Uploads at once\n\n`python -m benchmarks.study_http`; no worker.\n\n| figure | value |\n|---|---|\n{rows}\n"
-    )
+    text = "# Uploads at once\n\n`python -m benchmarks.study_http`; no worker.\n\n"
+    text += f"| figure | value |\n|---|---|\n{rows}\n"
     (RESULTS / "study_http.md").write_text(text, encoding="utf-8")
     print(text)
 
