@@ -258,7 +258,7 @@ def test_places_drawn_by_mouse_and_by_keyboard_are_kept(visit: Any, served: Serv
     page.goto(f"{served.url}/jobs/{delivered}")
     page.get_by_role("link", name="Mark places that matter").click()
     picture = page.get_by_alt_text("The source at the chosen moment")
-    until(page, "document.getElementById('frame').naturalWidth > 0")
+    until(page, "document.getElementById('frame')?.naturalWidth > 0")
     picture.scroll_into_view_if_needed()
     area = picture.bounding_box()
     page.mouse.move(area["x"] + area["width"] * 0.1, area["y"] + area["height"] * 0.2)
@@ -312,7 +312,7 @@ def _size_of(served: Served, job_id: str) -> tuple[int, int]:
 def test_touch_draws_a_box(visit: Any, served: Served, delivered: str) -> None:
     page = visit(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
     page.goto(f"{served.url}/jobs/{delivered}/regions")
-    until(page, "document.getElementById('frame').naturalWidth > 0")
+    until(page, "document.getElementById('frame')?.naturalWidth > 0")
     picture = page.get_by_alt_text("The source at the chosen moment")
     picture.scroll_into_view_if_needed()
     area = picture.bounding_box()
@@ -339,11 +339,11 @@ def test_a_source_that_browsers_do_not_play_is_shown_picture_by_picture(
     ended(page)
     still = page.get_by_alt_text("The source at this moment")
     still.wait_for()
-    until(page, "document.querySelector('[data-do=still]').naturalWidth > 0")
+    until(page, "document.querySelector('[data-do=still]')?.naturalWidth > 0")
     first = still.get_attribute("src")
     page.get_by_role("button", name="Where the copy differs most").click()
     until(page, f"document.querySelector('[data-do=still]').getAttribute('src') !== {json.dumps(first)}")
-    until(page, "document.querySelector('[data-do=still]').naturalWidth > 0")
+    until(page, "document.querySelector('[data-do=still]')?.naturalWidth > 0")
 
 
 def test_a_job_is_cancelled_and_run_again_by_keyboard(visit: Any, served: Served, clip: Path) -> None:

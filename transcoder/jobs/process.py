@@ -112,12 +112,15 @@ def _help(order: dict[str, Any], stopped: threading.Event) -> dict[str, object]:
     return {"verdict": None}
 
 
-def _chunks(order: dict[str, Any]) -> JobChunks:
+def _chunks(order: dict[str, Any]) -> JobChunks | None:
+    """None where nobody keeps them: a watched folder works alone."""
     from transcoder.jobs.chunks import JobChunks
     from transcoder.jobs.database import open_engine
     from transcoder.jobs.objects import objects_at
 
-    given = order["chunks"]
+    given = order.get("chunks")
+    if given is None:
+        return None
     objects = objects_at(given["storage"], given["storage_options"])
     engine = open_engine(given["database_url"])
     return JobChunks(engine, objects, job_id=given["job_id"], worker=given["worker"], attempt=given["attempt"])
