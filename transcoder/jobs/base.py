@@ -107,6 +107,7 @@ class Submission:
     :ivar owner: id of the token that submits, for whom the key counts.
     :ivar deadline: by when it must be done, in seconds since 1970; it orders the queue.
     :ivar timeout_s: end an attempt that takes longer; None means the service's limit.
+    :ivar request: number of the request that it came by, for the log.
     """
 
     source: Source
@@ -117,6 +118,7 @@ class Submission:
     priority: Priority = Priority.NORMAL
     deadline: float | None = None
     timeout_s: float | None = None
+    request: str | None = None
 
     def payload_sha256(self) -> str:
         """What the same submission has again: source, its name, profile and options."""
@@ -142,6 +144,8 @@ class Job:
     priority: Priority
     deadline: float | None
     timeout_s: float | None
+    request: str | None
+    """Number of the request that had this run done: the log of workers and that of the API meet in it."""
     state: JobState
     phase: str
     percent: float
@@ -173,6 +177,11 @@ class Job:
     def workflow_id(self) -> str:
         """Its name in the engine: each run is a workflow of its own."""
         return f"{self.id}.{self.run}"
+
+    @property
+    def known_as(self) -> dict[str, object]:
+        """What a line of the log about it brings beside its text."""
+        return {"job": self.id, "attempt": self.attempt or None, "request": self.request}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ class Ledger:
             "case_urn": asked.options.urn, "source_name": asked.source.name, "source_bytes": asked.source.bytes,
             "source_sha256": asked.source.sha256, "source_place": asked.source.place,
             "options": json.dumps(asked.options.to_dict(), ensure_ascii=False), "priority": str(asked.priority),
-            "deadline": asked.deadline, "timeout_s": asked.timeout_s, "state": str(JobState.QUEUED), "phase": "queued",
+            "deadline": asked.deadline, "timeout_s": asked.timeout_s, "request": asked.request,
+            "state": str(JobState.QUEUED), "phase": "queued",
         }  # fmt: skip
         with self.engine.begin() as connection:
             insert = _insert(connection).values(**values, created=now(connection))
@@ -53,7 +54,7 @@ class Ledger:
                 )  # fmt: skip
             again = not new and asked.key is None and row["state"] in (JobState.FAILED, JobState.CANCELLED)
             if again:
-                row = _again(connection, row, source_place=asked.source.place)
+                row = _again(connection, row, source_place=asked.source.place, request=asked.request)
             return job_of(row), new or again
 
     def get(self, job_id: str) -> Job | None:
@@ -78,9 +79,10 @@ class Ledger:
             found = {JobState(state): int(number) for state, number in connection.execute(query)}
         return {state: found.get(state, 0) for state in JobState}
 
-    def run_again(self, job_id: str) -> Job:
+    def run_again(self, job_id: str, request: str | None = None) -> Job:
         """Queue a job once more that ended.
 
+        :param request: number of the request that asks for it.
         :raises UsageError: where there is none, it has not ended, or there is nothing to do better (delivered).
         """
         with self.engine.begin() as connection:
@@ -91,7 +93,7 @@ class Ledger:
                     f"it is {state}; only what failed, was refused or was cancelled is run again",
                     where=job_id, code="not-retryable",
                 )  # fmt: skip
-            return job_of(_again(connection, row))
+            return job_of(_again(connection, row, request=request))
 
     def ask_cancel(self, job_id: str, reason: str) -> Job | None:
         """Note that a job is to stop; one that waits ends at once, one that runs when its worker has stopped it."""

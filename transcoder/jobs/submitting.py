@@ -107,9 +107,9 @@ class Desk:
             self._tell(job)
         return job, new
 
-    def run_again(self, job_id: str) -> Job:
+    def run_again(self, job_id: str, request: str | None = None) -> Job:
         """See ``Ledger.run_again``."""
-        job = self._ledger.run_again(job_id)
+        job = self._ledger.run_again(job_id, request)
         self._tell(job)
         return job
 
@@ -119,7 +119,7 @@ class Desk:
         except TranscodeError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the engine's database says, the job is written down
-            log.warning("the engine is told later: %s", str(error).splitlines()[0], extra={"job": job.id})
+            log.warning("the engine is told later: %s", str(error).splitlines()[0], extra=job.known_as)
 
 
 def clean_name(name: str) -> str:

@@ -27,6 +27,7 @@ jobs = Table(
     Column("priority", String(10), nullable=False),
     Column("deadline", Double),
     Column("timeout_s", Double),
+    Column("request", String(64)),
     Column("state", String(12), nullable=False),
     Column("phase", String(60), nullable=False, default=""),
     Column("percent", Double, nullable=False, default=0.0),

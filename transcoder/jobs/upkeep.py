@@ -30,7 +30,7 @@ class Upkeep:
     def run(self) -> None:
         """One round."""
         for job in self._ledger.unqueued(older_than_s=_FORGOTTEN_AFTER_S):
-            log.warning("the engine was not told of it; it is now", extra={"job": job.id})
+            log.warning("the engine was not told of it; it is now", extra=job.known_as)
             self._dispatcher.dispatch(job)
         self._find_lost()
 
@@ -51,7 +51,7 @@ class Upkeep:
                 "hint": "run it again", "details": {},
             }  # fmt: skip
             if self._ledger.give_up(job, error):
-                log.error("its run ended (%s) without a result", status, extra={"job": job.id})
+                log.error("its run ended (%s) without a result", status, extra=job.known_as)
 
 
 __all__ = ["Upkeep"]

@@ -66,7 +66,7 @@ class Work:
 
     async def _do(self, job: Job) -> str | None:
         """One attempt, with what is written down of it; None where the worker leaves."""
-        extra = {"job": job.id, "attempt": job.attempt}
+        extra = job.known_as
         log.info("attempt %d at %s begins", job.attempt, job.source.name, extra=extra)
         folder = self._config.work / f"{job.id}-{job.attempt}-{secrets.token_hex(4)}"
         try:
@@ -115,7 +115,7 @@ class Work:
         except OSError as error:
             return _gone_wrong("storage-failed", f"{error.strerror or error}: {folder}", retry=True)
         except Exception as error:
-            log.exception("internal fault", extra={"job": job.id})
+            log.exception("internal fault", extra=job.known_as)
             return _gone_wrong("internal", f"internal fault ({type(error).__name__}: {error})", retry=True)
 
     def _fetch(self, job: Job, folder: Path) -> Path:
@@ -164,7 +164,7 @@ class Work:
                 self._ledger.progress, job, reports["phase"], reports["percent"], list(reports["warnings"])
             )
         except SQLAlchemyError as error:
-            log.warning("the database does not answer: %s", str(error).splitlines()[0], extra={"job": job.id})
+            log.warning("the database does not answer: %s", str(error).splitlines()[0], extra=job.known_as)
             return True
 
     def _keep(self, job: Job, answer: running.Answer, out: Path) -> Outcome:

@@ -296,6 +296,26 @@ def test_cancel_and_retry(served: Bench) -> None:
     refused(client.post(f"/v1/jobs/{job}/retry"), 409, "not-retryable")
 
 
+def test_a_run_carries_the_number_of_the_request_that_asked_for_it(served: Bench) -> None:
+    client = served.client()
+    made = sent(client, headers={"X-Request-Id": "first"}).json()["id"]
+
+    def carried() -> str | None:
+        job = served.host.ledger.get(made)
+        assert job is not None
+        return job.request
+
+    assert carried() == "first"
+    sent(client, headers={"X-Request-Id": "the-same-again"})
+    assert carried() == "first"
+    client.delete(f"/v1/jobs/{made}")
+    client.post(f"/v1/jobs/{made}/retry", headers={"X-Request-Id": "second"})
+    assert carried() == "second"
+    client.delete(f"/v1/jobs/{made}")
+    sent(client, headers={"X-Request-Id": "third"})
+    assert carried() == "third"
+
+
 def test_a_running_job_is_asked_to_stop(served: Bench) -> None:
     client = served.client()
     job = sent(client).json()["id"]

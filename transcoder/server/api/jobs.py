@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from transcoder.jobs.base import ENDED, Job, JobState, Source, Submission
 from transcoder.jobs.ledger import Filter
-from transcoder.server import paging, uploads
+from transcoder.server import paging, requests, uploads
 from transcoder.server.access import Access
 from transcoder.server.api.bodies import parsed
 from transcoder.server.api.problems import problems
@@ -103,7 +103,7 @@ def hand_in(service: Service, access: Access, source: Source, wishes: Wishes, ke
         Submission(
             source=source, options=wishes.options(), profile_sha256="", owner=access.id, key=key,
             priority=wishes.priority, deadline=wishes.deadline.timestamp() if wishes.deadline is not None else None,
-            timeout_s=wishes.timeout_s,
+            timeout_s=wishes.timeout_s, request=requests.current(),
         )
     )  # fmt: skip
 
@@ -148,7 +148,7 @@ def cancel(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
 @router.post("/{job_id}/retry", status_code=202, responses=_PROBLEMS)
 def retry(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
     """Run a job again that failed, was refused or was cancelled."""
-    return JobShape.of(service.desk.run_again(service.job(job_id, access).id))
+    return JobShape.of(service.desk.run_again(service.job(job_id, access).id, requests.current()))
 
 
 @router.get(
