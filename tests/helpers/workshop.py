@@ -143,7 +143,7 @@ def _work() -> None:
     threading.Event().wait()
 
 
-__all__ = ["Workshop", "until", "workshop"]
+__all__ = ["PATIENCE_S", "Workshop", "until", "workshop"]
 
 if __name__ == "__main__":
     _work()

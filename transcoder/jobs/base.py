@@ -155,6 +155,8 @@ class Job:
     """Rises each time a worker begins; what an earlier attempt still says is not heard."""
     tries: int
     """Attempts of this run; a job that takes every worker down with it is given up."""
+    falls: int
+    """Of these tries, those that ended with their worker."""
     worker: str | None
     verdict: str | None
     warnings: tuple[str, ...]

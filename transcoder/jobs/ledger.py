@@ -167,10 +167,12 @@ class Ledger:
             if asked is not None:  # and the worker that was to stop it is gone
                 connection.execute(_change().where(open_).values(**_stopped(connection, asked), worker=None))
                 return None
+            # Whoever had it neither ended it nor gave it back.
+            fell = sa.case((jobs.c.state == JobState.RUNNING, 1), else_=0)
             changed = connection.execute(
                 _change().where(open_ & jobs.c.cancel.is_(None)).values(
                     state=str(JobState.RUNNING), phase="starting", percent=0.0, worker=worker,
-                    attempt=jobs.c.attempt + 1, tries=jobs.c.tries + 1,
+                    attempt=jobs.c.attempt + 1, tries=jobs.c.tries + 1, falls=sa.func.coalesce(jobs.c.falls, 0) + fell,
                     started=sa.func.coalesce(jobs.c.started, now(connection)),
                 )
             )  # fmt: skip
@@ -266,7 +268,7 @@ def _mine(job: Job) -> sa.ColumnElement[bool]:
 def _again(connection: Connection, row: RowMapping, **other: object) -> RowMapping:
     connection.execute(
         _change().where(jobs.c.id == row["id"]).values(
-            state=str(JobState.QUEUED), phase="queued", percent=0.0, run=jobs.c.run + 1, tries=0, cancel=None,
+            state=str(JobState.QUEUED), phase="queued", percent=0.0, run=jobs.c.run + 1, tries=0, falls=0, cancel=None,
             error=None, verdict=None, warnings="[]", delivery=None, files="[]", result=None, started=None, ended=None,
             **other,
         )

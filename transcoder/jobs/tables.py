@@ -34,6 +34,7 @@ jobs = Table(
     Column("run", Integer, nullable=False, default=1),
     Column("attempt", Integer, nullable=False, default=0),
     Column("tries", Integer, nullable=False, default=0),
+    Column("falls", Integer),
     Column("worker", String(80)),
     Column("verdict", String(20)),
     Column("warnings", Text, nullable=False, default="[]"),

@@ -25,6 +25,7 @@ from transcoder.jobs.base import Job, JobState, Outcome
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.ledger import Ledger, cancelled
 from transcoder.jobs.objects import Objects
+from transcoder.jobs.turns import Turns
 
 T = TypeVar("T")
 AGAIN, OVER = "again", "over"
@@ -42,6 +43,7 @@ class Work:
     def __init__(self, config: JobsConfig, ledger: Ledger, objects: Objects, worker: str) -> None:
         self._config, self._ledger, self._objects, self._worker = config, ledger, objects, worker
         self._busy: set[tuple[str, int]] = set()
+        self._turns = Turns()
         self.leaving = False
 
     @property
@@ -51,6 +53,12 @@ class Work:
 
     async def attempt(self, job_id: str, run: int) -> str:
         """Do one attempt; ``AGAIN`` or ``OVER``."""
+        known = await self._database(lambda: self._ledger.get(job_id))
+        fell = known is not None and (known.falls > 0 or known.state is JobState.RUNNING)
+        async with self._turns.take(alone=fell):
+            return await self._attempt(job_id, run)
+
+    async def _attempt(self, job_id: str, run: int) -> str:
         job = await self._database(lambda: self._ledger.begin(job_id, run, self._worker))
         if job is None:
             return OVER
@@ -101,9 +109,10 @@ class Work:
     async def _outcome(self, job: Job, folder: Path) -> Outcome | None:
         """What came of it; None where it was not wanted any more, or this worker is leaving."""
         if job.tries > self._config.max_tries:
-            return _gone_wrong(
-                "too-many-attempts", f"{job.tries - 1} attempts ended with their worker; it is not tried again"
+            text = (
+                f"tried {job.tries - 1} times, and {job.falls} of these ended with their worker; it is not tried again"
             )
+            return _gone_wrong("too-many-attempts", text)
         try:
             source = await asyncio.to_thread(self._fetch, job, folder)
             answer = await self._watched(job, source, folder / "out")
