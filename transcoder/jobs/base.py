@@ -174,16 +174,23 @@ class Job:
     created: float
     started: float | None
     ended: float | None
+    hold: str | None
+    """Why it is kept whatever its age."""
 
     @property
     def workflow_id(self) -> str:
         """Its name in the engine: each run is a workflow of its own."""
-        return f"{self.id}.{self.run}"
+        return run_id(self.id, self.run)
 
     @property
     def known_as(self) -> dict[str, object]:
         """What a line of the log about it brings beside its text."""
         return {"job": self.id, "attempt": self.attempt or None, "request": self.request}
+
+
+def run_id(job_id: str, run: int) -> str:
+    """What a run is called in the engine."""
+    return f"{job_id}.{run}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,5 +208,5 @@ class Outcome:
 
 
 __all__ = [
-    "ENDED", "Job", "JobState", "Options", "Outcome", "Priority", "Source", "Submission", "seconds_of",
+    "ENDED", "Job", "JobState", "Options", "Outcome", "Priority", "Source", "Submission", "run_id", "seconds_of",
 ]  # fmt: skip

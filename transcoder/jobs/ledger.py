@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from transcoder.errors import UsageError
+from transcoder.jobs import sources
 from transcoder.jobs.base import ENDED, Job, JobState, Outcome, Submission
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, upsert
 from transcoder.jobs.records import Filter, conditions, job_of, readable
 from transcoder.jobs.tables import jobs
 
@@ -30,7 +31,8 @@ class Ledger:
         """Write a job down; the same one again where it is known already.
 
         :returns: the job, and whether it is new (or is run again after it failed or was cancelled).
-        :raises UsageError: where the sender's key was used for something else (``idempotency-conflict``).
+        :raises UsageError: where the sender's key was used for something else (``idempotency-conflict``), or the source
+            is there no more (``source-removed``).
         """
         key, payload = asked.job_key(), asked.payload_sha256()
         values = {
@@ -42,7 +44,8 @@ class Ledger:
             "state": str(JobState.QUEUED), "phase": "queued",
         }  # fmt: skip
         with self.engine.begin() as connection:
-            insert = _insert(connection).values(**values, created=now(connection))
+            sources.hold(connection, asked.source.place)
+            insert = upsert(connection, jobs).values(**values, created=now(connection))
             insert = insert.on_conflict_do_nothing(index_elements=["key"]).returning(jobs.c.id)
             new = connection.execute(insert).first() is not None  # drivers count rows of an insert differently
             # Held until the end: two that submit a failed job anew must not both have it run again.
@@ -235,20 +238,11 @@ class Ledger:
             connection.execute(_change().where(jobs.c.id == job_id).values(warnings=added))
             return True
 
-    def forget(self, job_id: str) -> None:
-        """Remove a job that ended from the list."""
+    def hold(self, job_id: str, reason: str | None) -> Job | None:
+        """Keep a job whatever its age, or let it go its way again (None). None where there is no such job."""
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(list(ENDED))))
-
-
-def _insert(connection: Connection) -> Any:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(jobs)
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(jobs)
+            connection.execute(_change().where(jobs.c.id == job_id).values(hold=reason))
+        return self.get(job_id)
 
 
 def _change() -> sa.Update:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from transcoder import profile as profiles
 from transcoder.errors import InputError, TranscodeError, UsageError
+from transcoder.jobs import sources
 from transcoder.jobs.base import Job, Options, Source, Submission, seconds_of
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.dispatch import Dispatcher
@@ -40,7 +41,7 @@ class Desk:
         size = file.stat().st_size
         if size == 0:
             raise InputError("the file is empty", where=name, code="input-empty")
-        place = f"sources/{sha256[:2]}/{sha256}"
+        place = sources.place_of(self._ledger.engine, sha256)
         if self._objects.bytes_of(place) != size:
             self._objects.put(place, file)
         return Source(name=clean_name(name), bytes=size, sha256=sha256, place=place)

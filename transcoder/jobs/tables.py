@@ -48,9 +48,11 @@ jobs = Table(
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("ended", Double),
+    Column("hold", Text),
     Index("jobs_by_state", "state", "created"),
     Index("jobs_by_case", "case_urn", "created"),
     Index("jobs_by_age", "created", "id"),
+    Index("jobs_by_source", "source_place"),
 )
 
 workers = Table(
@@ -95,6 +97,37 @@ chunks = Table(
     Column("worker", String(80)),
     Column("claimed", Double),
     Column("done", Double),
+)
+
+removed = Table(
+    "removed",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case_urn", Text),
+    Column("state", String(12), nullable=False),
+    Column("runs", Integer, nullable=False),
+    Column("source_sha256", String(64), nullable=False),
+    Column("files", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("ended", Double, nullable=False),
+    Column("removed", Double, nullable=False),
+    Column("worker", String(80)),
+    Column("claimed", Double),
+    Column("told", Double),
+    Column("cleared", Double),
+)
+"""What is left of jobs that were removed; ``told`` and ``cleared`` are how far that is."""
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("place", String(100), primary_key=True),
+    Column("touched", Double, nullable=False),
+    Column("retired", Double),
+    Column("worker", String(80)),
+    Column("claimed", Double),
+    Column("told", Double),
+    Column("cleared", Double),
 )
 
 uploads = Table(

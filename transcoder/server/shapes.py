@@ -114,6 +114,7 @@ class JobShape(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    hold: str | None = Field(description="Why it is kept whatever its age; null where it is not.")
     revision: int
 
     @classmethod
@@ -132,7 +133,8 @@ class JobShape(BaseModel):
             receipts=list((job.result or {}).get("receipts", ())),
             result=dict(job.result) if job.result is not None else None, attempt=job.attempt, worker=job.worker,
             created_at=datetime.fromtimestamp(job.created, UTC), started_at=_moment(job.started),
-            ended_at=_moment(job.ended), revision=job.revision,
+            ended_at=_moment(job.ended), hold=job.hold,
+            revision=job.revision,
         )  # fmt: skip
 
 
@@ -184,6 +186,12 @@ class Submission(Strict):
 
     source: PathSource | UploadSource
     options: Wishes = Wishes()  # type: ignore[call-arg]
+
+
+class Hold(Strict):
+    """Why a job is kept."""
+
+    reason: Annotated[Text, Field(min_length=1)]
 
 
 class JobToVerify(Strict):

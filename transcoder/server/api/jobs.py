@@ -20,13 +20,13 @@ from transcoder.server.api.bodies import parsed
 from transcoder.server.api.problems import problems
 from transcoder.server.problem import Refused
 from transcoder.server.service import Reader, Service, ServiceOf, Submitter
-from transcoder.server.shapes import JobShape, JobsShape, PathSource, Wishes
+from transcoder.server.shapes import Hold, JobShape, JobsShape, PathSource, Wishes
 from transcoder.server.shapes import Submission as Given
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _FOLLOW_S = 0.5
 _SILENCE_S = 15.0
-_PROBLEMS = problems(404, 409, 413)
+_PROBLEMS = problems(404, 409, 410, 413)
 Key = Annotated[
     str | None,
     Header(
@@ -149,6 +149,20 @@ def cancel(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
 def retry(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
     """Run a job again that failed, was refused or was cancelled."""
     return JobShape.of(service.desk.run_again(service.job(job_id, access).id, requests.current()))
+
+
+@router.put("/{job_id}/hold", responses=_PROBLEMS)
+def hold(job_id: str, given: Hold, service: ServiceOf, access: Submitter) -> JobShape:
+    """Keep a job with its files, however old it becomes: an appeal, a complaint, a legal hold."""
+    found = service.job(job_id, access)
+    return JobShape.of(service.ledger.hold(found.id, given.reason) or service.job(job_id, access))
+
+
+@router.delete("/{job_id}/hold", responses=_PROBLEMS)
+def let_go(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
+    """Let a job that was kept go when it is old enough."""
+    found = service.job(job_id, access)
+    return JobShape.of(service.ledger.hold(found.id, None) or service.job(job_id, access))
 
 
 @router.get(
