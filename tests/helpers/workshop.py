@@ -26,6 +26,7 @@ from transcoder.jobs.engine import Engine
 from transcoder.jobs.ledger import Ledger
 from transcoder.jobs.objects import objects_at
 from transcoder.jobs.submitting import Desk
+from transcoder.jobs.upkeep import Upkeep
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 90.0
@@ -134,6 +135,7 @@ def _work() -> None:
     """A worker until standard input ends: whatever becomes of the test, it does not outlive it."""
     given = json.loads(sys.argv[1])
     config = JobsConfig(**given | {"work": Path(given["work"]), "roots": ()})
+    Upkeep.interval_s = 0.3
     running.COMMAND = (sys.executable, "-m", "tests.helpers.acting")
     logs.start()
     engine = Engine(config, Ledger(connect(config.database_url)), objects_at(config.storage))

@@ -103,3 +103,20 @@ def test_a_job_that_kills_its_worker_each_time_is_given_up_and_takes_no_other_wi
     assert pair.ended(after).state is JobState.DELIVERED
     assert worker.poll() is None
     assert pair.ledger.run_again(poison.id).falls == 0
+
+
+def test_a_job_that_will_be_late_says_so_before_it_is(shop: Workshop) -> None:
+    shop.start()
+    assert shop.ended(shop.hand_in("deliver", for_s=1.0)).at_risk is None  # now it is known how long such a one takes
+    before = [shop.hand_in("deliver", for_s=1.0) for _ in range(4)]
+    soon = time.time()
+    late = shop.hand_in("deliver", priority=Priority.BULK, deadline=soon + 4.0)
+    enough = shop.hand_in("deliver", priority=Priority.BULK, deadline=soon + 3600.0)
+    why = until(lambda: shop.now(late).at_risk, "a warning")
+    assert "it needs about" in why
+    assert shop.now(late).state is JobState.QUEUED
+    until(lambda: [line for line in shop.lines() if line["message"] == f"at risk: {why}"], "its line in the log")
+    (told,) = [line for line in shop.lines() if line["message"].startswith("at risk: it needs")]
+    assert (told["level"], told["job"]) == ("warning", late.id)
+    assert shop.now(enough).at_risk is None
+    assert all(shop.now(job).at_risk is None for job in before)

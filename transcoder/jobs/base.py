@@ -176,6 +176,10 @@ class Job:
     ended: float | None
     hold: str | None
     """Why it is kept whatever its age."""
+    begun: float | None
+    """When this attempt began."""
+    at_risk: str | None
+    """Why it will not be ready by its deadline, as far as can be seen; None where nothing speaks for that."""
 
     @property
     def workflow_id(self) -> str:

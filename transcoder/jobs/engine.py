@@ -45,7 +45,7 @@ class Engine:
         # Never the engine's default: two hosts of the same name would each take the other's jobs for its own.
         self.id = EMBEDDED if config.embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._work = Work(config, ledger, objects, self.id)
-        self._workers = Workers(ledger.engine, self.id, dead_after_s=config.dead_after_s)
+        self._workers = Workers(ledger.engine, self.id, dead_after_s=config.dead_after_s, slots=config.concurrency)
         self._dispatcher = Dispatcher(config, ledger)
         self._upkeep = Upkeep(config, ledger, objects, self._dispatcher, worker=self.id, journal=journal or NoJournal())
         self._helping = Helping(config, ledger, objects, self.id, self._idle)

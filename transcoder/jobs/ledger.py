@@ -176,7 +176,7 @@ class Ledger:
                 _change().where(open_ & jobs.c.cancel.is_(None)).values(
                     state=str(JobState.RUNNING), phase="starting", percent=0.0, worker=worker,
                     attempt=jobs.c.attempt + 1, tries=jobs.c.tries + 1, falls=sa.func.coalesce(jobs.c.falls, 0) + fell,
-                    started=sa.func.coalesce(jobs.c.started, now(connection)),
+                    started=sa.func.coalesce(jobs.c.started, now(connection)), begun=now(connection),
                 )
             )  # fmt: skip
             if changed.rowcount != 1:
@@ -263,8 +263,8 @@ def _again(connection: Connection, row: RowMapping, **other: object) -> RowMappi
     connection.execute(
         _change().where(jobs.c.id == row["id"]).values(
             state=str(JobState.QUEUED), phase="queued", percent=0.0, run=jobs.c.run + 1, tries=0, falls=0, cancel=None,
-            error=None, verdict=None, warnings="[]", delivery=None, files="[]", result=None, started=None, ended=None,
-            **other,
+            at_risk=None, error=None, verdict=None, warnings="[]", delivery=None, files="[]", result=None, started=None,
+            ended=None, **other,
         )
     )  # fmt: skip
     return connection.execute(sa.select(jobs).where(jobs.c.id == row["id"])).mappings().one()

@@ -67,7 +67,7 @@ def job_of(row: RowMapping) -> Job:
             error=json.loads(row["error"]) if row["error"] else None, delivery=row["delivery"],
             files=tuple(json.loads(row["files"])), result=json.loads(row["result"]) if row["result"] else None,
             cancel=row["cancel"], revision=row["revision"], created=row["created"], started=row["started"],
-            ended=row["ended"], hold=row["hold"],
+            ended=row["ended"], hold=row["hold"], begun=row["begun"], at_risk=row["at_risk"],
         )  # fmt: skip
     except (ValueError, TypeError, UsageError) as error:
         raise StorageError(f"its record cannot be read: {error}", where=str(row["id"]), code="job-unreadable") from None

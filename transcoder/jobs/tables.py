@@ -49,6 +49,8 @@ jobs = Table(
     Column("started", Double),
     Column("ended", Double),
     Column("hold", Text),
+    Column("begun", Double),
+    Column("at_risk", Text),
     Index("jobs_by_state", "state", "created"),
     Index("jobs_by_case", "case_urn", "created"),
     Index("jobs_by_age", "created", "id"),
@@ -65,6 +67,7 @@ workers = Table(
     Column("started", Double, nullable=False),
     Column("beat", Double, nullable=False),
     Column("leaving", Boolean, nullable=False, default=False),
+    Column("slots", Integer),
 )
 
 tokens = Table(

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from transcoder.audit.base import Journal
-from transcoder.jobs import chunks
+from transcoder.jobs import chunks, risk
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.dispatch import OVER, Dispatcher
 from transcoder.jobs.ledger import Ledger
@@ -48,6 +48,8 @@ class Upkeep:
             log.warning("the engine was not told of it; it is now", extra=job.known_as)
             self._dispatcher.dispatch(job)
         self._find_lost()
+        for job, why in risk.assess(self._ledger.engine):
+            log.warning("at risk: %s", why, extra=job.known_as)
         if self._due("chunks", _RETENTION_EVERY_S):
             for job_id in chunks.left_over(self._ledger.engine):
                 chunks.forget(self._ledger.engine, self._objects, job_id)

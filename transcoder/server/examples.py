@@ -12,7 +12,8 @@ _CASE = {"urn": "45AA1234526", "exhibit": "RJK/1", "operator": None, "descriptio
 QUEUED: dict[str, Any] = {
     "id": _JOB, "state": "queued", "phase": "queued", "percent": 0.0, "profile": "cps-twif-1mb", "verdict": None,
     "source": {"name": "CCTV.avi", "bytes": 48_211_004, "sha256": _SHA256}, "case": _CASE, "priority": "normal",
-    "deadline": None, "warnings": [], "error": None, "files": [], "receipts": [], "result": None, "attempt": 0,
+    "deadline": None, "at_risk": False, "at_risk_reason": None,
+    "warnings": [], "error": None, "files": [], "receipts": [], "result": None, "attempt": 0,
     "worker": None, "created_at": "2026-11-24T09:00:00Z", "started_at": None, "ended_at": None, "hold": None,
     "revision": 1,
 }  # fmt: skip

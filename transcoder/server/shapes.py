@@ -104,6 +104,8 @@ class JobShape(BaseModel):
     case: Case
     priority: Priority
     deadline: datetime | None
+    at_risk: bool = Field(description="It will miss its deadline, as far as can be seen from what it still needs.")
+    at_risk_reason: str | None
     warnings: list[str]
     error: ErrorShape | None
     files: list[FileShape]
@@ -127,7 +129,8 @@ class JobShape(BaseModel):
             case=Case(
                 urn=options.urn, exhibit=options.exhibit, operator=options.operator, description=options.description
             ),
-            priority=job.priority, deadline=_moment(job.deadline), warnings=list(job.warnings),
+            priority=job.priority, deadline=_moment(job.deadline),
+            at_risk=job.at_risk is not None, at_risk_reason=job.at_risk, warnings=list(job.warnings),
             error=ErrorShape.model_validate(job.error) if job.error is not None else None,
             files=[FileShape(**item, href=f"/v1/jobs/{job.id}/files/{item['name']}") for item in job.files],
             receipts=list((job.result or {}).get("receipts", ())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 from typing import Annotated
@@ -171,11 +172,15 @@ def let_go(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
     response_class=StreamingResponse,
 )
 async def events(job_id: str, request: Request, service: ServiceOf, access: Reader) -> StreamingResponse:
-    """Follow a job: an event `job` with the job's JSON at each change, until it has ended."""
+    """Follow a job: an event `job` with the job's JSON at each change, until it has ended.
+
+    An event `at-risk` with `id` and `reason` comes once when it begins to look as if it would miss its deadline.
+    """
     await run_in_threadpool(service.job, job_id, access)
     seen = request.headers.get("last-event-id", "")
 
     async def stream() -> AsyncIterator[str]:
+        warned = False
         revision, silent_s = int(seen) if seen.isdecimal() and len(seen) < 10 else -1, 0.0
         while True:
             found = await run_in_threadpool(service.ledger.get, job_id)
@@ -184,6 +189,9 @@ async def events(job_id: str, request: Request, service: ServiceOf, access: Read
             if found.revision != revision:
                 revision, silent_s = found.revision, 0.0
                 yield f"id: {revision}\nevent: job\ndata: {JobShape.of(found).model_dump_json()}\n\n"
+                if found.at_risk is not None and not warned and found.state not in ENDED:
+                    yield f"event: at-risk\ndata: {json.dumps({'id': found.id, 'reason': found.at_risk})}\n\n"
+                warned = found.at_risk is not None
             elif silent_s >= _SILENCE_S:
                 silent_s = 0.0
                 yield ": still here\n\n"  # a proxy must not take silence for an end
