@@ -87,8 +87,8 @@ def test_an_outage_of_s3_is_an_error_that_is_tried_again_and_leaves_nothing(
 ) -> None:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # by itself the client goes on for half a minute
-    objects = objects_at(f"{s3.place}/{secrets.token_hex(4)}")
+    once = {"config_kwargs": {"retries": {"max_attempts": 0}}}  # by itself the client goes on for half a minute
+    objects = objects_at(f"{s3.place}/{secrets.token_hex(4)}", once)
     file = file_of(tmp_path, b"whole")
     s3.cut()
     try:
