@@ -42,7 +42,7 @@ class Host:
 
     def engine(self) -> Engine:
         """A worker for this process; it is not started."""
-        return Engine(self.config, self.ledger, self.objects)
+        return Engine(self.config, self.ledger, self.objects, journal(self.settings))
 
     def tokens(self) -> Tokens:
         """The list of tokens."""
@@ -82,7 +82,7 @@ def open_host(settings: Settings | None = None, environment: Mapping[str, str] =
     url = environment.get(f"{PREFIX}DATABASE_URL") or f"sqlite:///{(home / 'jobs.sqlite').absolute()}"
     embedded = url.startswith("sqlite")
     roots = environment.get(f"{PREFIX}SOURCE_ROOTS") or ""
-    days = _number("RETENTION_DAYS", 0, environment)
+    days = _number("RETENTION_DAYS", 0, environment, least=0)
     config = JobsConfig(
         database_url=url,
         engine_url=f"sqlite:///{(home / 'engine.sqlite').absolute()}" if embedded else url,
@@ -104,12 +104,12 @@ def open_host(settings: Settings | None = None, environment: Mapping[str, str] =
     )
 
 
-def _number(name: str, default: int, environment: Mapping[str, str] = os.environ) -> int:
+def _number(name: str, default: int, environment: Mapping[str, str] = os.environ, *, least: int = 1) -> int:
     text = environment.get(PREFIX + name)
     if not text:
         return default
-    if not text.isdecimal() or not 0 < int(text) <= 1 << 50:
-        raise UsageError(f"not a whole number above 0: {text[:40]}", where=PREFIX + name, code="usage")
+    if not text.isdecimal() or not least <= int(text) <= 1 << 50:
+        raise UsageError(f"not a whole number from {least} on: {text[:40]}", where=PREFIX + name, code="usage")
     return int(text)
 
 

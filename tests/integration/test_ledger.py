@@ -335,15 +335,6 @@ def test_pages_cover_the_list_once_each_also_where_moments_are_equal(ledger: Led
     assert seen == sorted(seen, reverse=True)
 
 
-def test_only_what_ended_is_forgotten(ledger: Ledger) -> None:
-    job = begun(ledger)
-    ledger.forget(job.id)
-    assert ledger.get(job.id) is not None
-    ledger.end(job, FAILED)
-    ledger.forget(job.id)
-    assert ledger.get(job.id) is None
-
-
 def test_one_damaged_record_does_not_hide_the_others_from_the_engine(ledger: Ledger) -> None:
     bad, _ = ledger.submit(submission("a"))
     good, _ = ledger.submit(submission("b"))

@@ -36,8 +36,11 @@ class JsonLines(logging.Formatter):
 
 
 def numbered(record: logging.LogRecord) -> bool:
-    """A filter that drops nothing: the record gets the number of the request that it was written for."""
-    record.request = requests.current()
+    """A filter that drops nothing: the record gets the number of the request that it was written for.
+
+    What a worker says of a job brings that of the request which had it done, long over by then.
+    """
+    record.request = getattr(record, "request", None) or requests.current()
     return True
 
 

@@ -107,6 +107,7 @@ class Submission:
     :ivar owner: id of the token that submits, for whom the key counts.
     :ivar deadline: by when it must be done, in seconds since 1970; it orders the queue.
     :ivar timeout_s: end an attempt that takes longer; None means the service's limit.
+    :ivar request: number of the request that it came by, for the log.
     """
 
     source: Source
@@ -117,6 +118,7 @@ class Submission:
     priority: Priority = Priority.NORMAL
     deadline: float | None = None
     timeout_s: float | None = None
+    request: str | None = None
 
     def payload_sha256(self) -> str:
         """What the same submission has again: source, its name, profile and options."""
@@ -142,6 +144,8 @@ class Job:
     priority: Priority
     deadline: float | None
     timeout_s: float | None
+    request: str | None
+    """Number of the request that had this run done: the log of workers and that of the API meet in it."""
     state: JobState
     phase: str
     percent: float
@@ -151,6 +155,8 @@ class Job:
     """Rises each time a worker begins; what an earlier attempt still says is not heard."""
     tries: int
     """Attempts of this run; a job that takes every worker down with it is given up."""
+    falls: int
+    """Of these tries, those that ended with their worker."""
     worker: str | None
     verdict: str | None
     warnings: tuple[str, ...]
@@ -168,11 +174,27 @@ class Job:
     created: float
     started: float | None
     ended: float | None
+    hold: str | None
+    """Why it is kept whatever its age."""
+    begun: float | None
+    """When this attempt began."""
+    at_risk: str | None
+    """Why it will not be ready by its deadline, as far as can be seen; None where nothing speaks for that."""
 
     @property
     def workflow_id(self) -> str:
         """Its name in the engine: each run is a workflow of its own."""
-        return f"{self.id}.{self.run}"
+        return run_id(self.id, self.run)
+
+    @property
+    def known_as(self) -> dict[str, object]:
+        """What a line of the log about it brings beside its text."""
+        return {"job": self.id, "attempt": self.attempt or None, "request": self.request}
+
+
+def run_id(job_id: str, run: int) -> str:
+    """What a run is called in the engine."""
+    return f"{job_id}.{run}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,5 +212,5 @@ class Outcome:
 
 
 __all__ = [
-    "ENDED", "Job", "JobState", "Options", "Outcome", "Priority", "Source", "Submission", "seconds_of",
+    "ENDED", "Job", "JobState", "Options", "Outcome", "Priority", "Source", "Submission", "run_id", "seconds_of",
 ]  # fmt: skip

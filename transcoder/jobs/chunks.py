@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from transcoder.jobs.base import JobState
+from transcoder.jobs.base import ENDED, JobState
 from transcoder.jobs.database import now
 from transcoder.jobs.objects import Objects
 from transcoder.jobs.tables import chunks, jobs, workers
@@ -127,6 +127,14 @@ def forget(engine: Engine, objects: Objects, job_id: str) -> None:
         objects.remove(f"chunks/{job_id}")
 
 
+def left_over(engine: Engine) -> Sequence[str]:
+    """Jobs that ended a while ago and still have chunks: their worker died, or the storage was away."""
+    with engine.connect() as connection:
+        over = jobs.c.state.in_(list(ENDED)) & (jobs.c.ended < now(connection) - _LAPSES_S)
+        query = sa.select(chunks.c.job_id).join(jobs, jobs.c.id == chunks.c.job_id).where(over).distinct()
+        return list(connection.execute(query).scalars())
+
+
 def kit_of(job_id: str) -> str:
     """The object that holds a job's kit."""
     return _place(job_id, KIT)
@@ -152,4 +160,4 @@ def _claim(connection: Connection, job_id: str, name: str, worker: str) -> bool:
     return connection.execute(taken).rowcount == 1
 
 
-__all__ = ["JobChunks", "drop", "find", "forget", "keep", "kit_of", "renew"]
+__all__ = ["JobChunks", "drop", "find", "forget", "keep", "kit_of", "left_over", "renew"]

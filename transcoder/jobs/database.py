@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
@@ -95,7 +96,7 @@ def _sqlite(url: sa.URL) -> Engine:
 
 
 def prepare(engine: Engine) -> None:
-    """Make the tables that lack, and add the columns that a newer program brought."""
+    """Make the tables that lack, and add the columns and indexes that a newer program brought."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             # Two programs that start together would both make them.
@@ -108,6 +109,19 @@ def prepare(engine: Engine) -> None:
                 if column.name not in known:
                     kind = column.type.compile(engine.dialect)
                     connection.execute(sa.text(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind}'))
+            for index in table.indexes:
+                index.create(connection, checkfirst=True)
+
+
+def upsert(connection: Connection, table: sa.Table) -> Any:
+    """An insert that can say what happens where the row is there already: each database has its own."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def now(connection: Connection) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from transcoder.jobs.base import Job, Priority
+from transcoder.jobs.base import Job, Priority, run_id
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.ledger import Ledger
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 QUEUE, WORKFLOW, VERSION, APPLICATION = "deliveries", "deliver", "1", "transcoder"
 """Of the engine. The version is that of the workflow's shape, so that a newer program ends what an older one began."""
+OVER = frozenset(("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"))
+"""What the engine says of a run that it does not go on with."""
 _CLASS_SPAN = 500_000_000
 _CLASSES = {Priority.URGENT: 0, Priority.NORMAL: 1, Priority.BULK: 2}
 
@@ -69,6 +72,24 @@ class Dispatcher:
         found = self.client.list_workflows(workflow_ids=[job.workflow_id], load_input=False, load_output=False)
         return found[0].status if found else None
 
+    def forget(self, job_id: str, runs: int) -> None:
+        """Remove what the engine keeps of a job's runs."""
+        self.client.delete_workflows([run_id(job_id, run) for run in range(1, runs + 1)])
+
+    def sweep(self, *, older_than_s: float, at_once: int = 500) -> int:
+        """Remove what the engine keeps of runs that are over: the list of jobs has what came of them.
+
+        :returns: how many these were.
+        """
+        before = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        found = self.client.list_workflows(
+            status=sorted(OVER), name=WORKFLOW, completed_before=before.isoformat(), limit=at_once, load_input=False,
+            load_output=False,
+        )  # fmt: skip
+        if found:
+            self.client.delete_workflows([item.workflow_id for item in found])
+        return len(found)
+
     def close(self) -> None:
         """Let go of the connections."""
         with self._lock:
@@ -77,4 +98,4 @@ class Dispatcher:
                 self._client = None
 
 
-__all__ = ["APPLICATION", "QUEUE", "VERSION", "WORKFLOW", "Dispatcher", "engine_priority"]
+__all__ = ["APPLICATION", "OVER", "QUEUE", "VERSION", "WORKFLOW", "Dispatcher", "engine_priority"]

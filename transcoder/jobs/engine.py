@@ -16,6 +16,7 @@ import socket
 import threading
 from typing import IO, Any
 
+from transcoder.audit.base import Journal, NoJournal
 from transcoder.errors import StorageError
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.dispatch import APPLICATION, QUEUE, VERSION, WORKFLOW, Dispatcher
@@ -35,17 +36,18 @@ log = logging.getLogger("transcoder.jobs")
 class Engine:
     """A worker: takes jobs from the queue and does them. One in a process.
 
+    :param journal: is told what is removed because of its age.
     :raises StorageError: where another process works on the same files (``worker-running``).
     """
 
-    def __init__(self, config: JobsConfig, ledger: Ledger, objects: Objects) -> None:
+    def __init__(self, config: JobsConfig, ledger: Ledger, objects: Objects, journal: Journal | None = None) -> None:
         self._config, self._ledger = config, ledger
         # Never the engine's default: two hosts of the same name would each take the other's jobs for its own.
         self.id = EMBEDDED if config.embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._work = Work(config, ledger, objects, self.id)
-        self._workers = Workers(ledger.engine, self.id, dead_after_s=config.dead_after_s)
+        self._workers = Workers(ledger.engine, self.id, dead_after_s=config.dead_after_s, slots=config.concurrency)
         self._dispatcher = Dispatcher(config, ledger)
-        self._upkeep = Upkeep(config, ledger, objects, self._dispatcher)
+        self._upkeep = Upkeep(config, ledger, objects, self._dispatcher, worker=self.id, journal=journal or NoJournal())
         self._helping = Helping(config, ledger, objects, self.id, self._idle)
         self._stopped = threading.Event()
         self._lock: IO[bytes] | None = None

@@ -27,6 +27,8 @@ class Figures:
     """Of all jobs that are kept."""
     ended_within: Sequence[int]
     """For each of ``DURATIONS_S``: jobs that took no longer, from the beginning of their first attempt."""
+    at_risk: int
+    """Jobs that wait or run and will miss their deadline, as far as can be seen."""
     ended: int
     ended_total_s: float
 
@@ -43,6 +45,10 @@ def figures(engine: Engine) -> Figures:
         oldest = connection.execute(
             sa.select(sa.func.min(jobs.c.created)).where(jobs.c.state == JobState.QUEUED)
         ).scalar()
+        active = jobs.c.state.in_([JobState.QUEUED, JobState.RUNNING])
+        at_risk = connection.execute(
+            sa.select(sa.func.count()).select_from(jobs).where(active, jobs.c.at_risk.is_not(None))
+        ).scalar_one()
         attempts = connection.execute(sa.select(sa.func.sum(jobs.c.attempt))).scalar()
         ended, total_s, *counts = connection.execute(
             sa.select(sa.func.count(), sa.func.sum(took), *within).where(over)
@@ -50,7 +56,8 @@ def figures(engine: Engine) -> Figures:
     return Figures(
         states={state: int(states.get(state, 0)) for state in JobState},
         oldest_queued_s=max(0.0, moment - oldest) if oldest is not None else 0.0, attempts=int(attempts or 0),
-        ended_within=[int(count or 0) for count in counts], ended=int(ended), ended_total_s=float(total_s or 0.0),
+        ended_within=[int(count or 0) for count in counts], at_risk=int(at_risk),
+        ended=int(ended), ended_total_s=float(total_s or 0.0),
     )  # fmt: skip
 
 

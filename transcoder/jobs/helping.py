@@ -66,7 +66,9 @@ class Helping:
             if job is not None:
                 kept = await self._make(job, name, folder)
         except TranscodeError as error:
-            log.warning("part %s is left to its own worker: %s", name, error, extra={"job": job_id})
+            log.warning(
+                "part %s is left to its own worker: %s", name, error, extra=job.known_as if job else {"job": job_id}
+            )
         finally:
             self.helping = False
             shutil.rmtree(folder, ignore_errors=True)
@@ -92,12 +94,12 @@ class Helping:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
         if answer.outcome.state is not JobState.DELIVERED:
-            log.warning("part %s was not made: %s", name, answer.outcome.error, extra={"job": job.id})
+            log.warning("part %s was not made: %s", name, answer.outcome.error, extra=job.known_as)
             return False
         await asyncio.to_thread(
             chunks.keep, self._ledger.engine, self._objects, job.id, name, folder / "chunk", self._worker
         )
-        log.info("part %s is made for another worker", name, extra={"job": job.id})
+        log.info("part %s is made for another worker", name, extra=job.known_as)
         return True
 
     def _material(self, job: Job) -> Path:

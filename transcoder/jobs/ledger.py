@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from transcoder.errors import UsageError
+from transcoder.jobs import sources
 from transcoder.jobs.base import ENDED, Job, JobState, Outcome, Submission
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, upsert
 from transcoder.jobs.records import Filter, conditions, job_of, readable
 from transcoder.jobs.tables import jobs
 
@@ -30,7 +31,8 @@ class Ledger:
         """Write a job down; the same one again where it is known already.
 
         :returns: the job, and whether it is new (or is run again after it failed or was cancelled).
-        :raises UsageError: where the sender's key was used for something else (``idempotency-conflict``).
+        :raises UsageError: where the sender's key was used for something else (``idempotency-conflict``), or the source
+            is there no more (``source-removed``).
         """
         key, payload = asked.job_key(), asked.payload_sha256()
         values = {
@@ -38,10 +40,12 @@ class Ledger:
             "case_urn": asked.options.urn, "source_name": asked.source.name, "source_bytes": asked.source.bytes,
             "source_sha256": asked.source.sha256, "source_place": asked.source.place,
             "options": json.dumps(asked.options.to_dict(), ensure_ascii=False), "priority": str(asked.priority),
-            "deadline": asked.deadline, "timeout_s": asked.timeout_s, "state": str(JobState.QUEUED), "phase": "queued",
+            "deadline": asked.deadline, "timeout_s": asked.timeout_s, "request": asked.request,
+            "state": str(JobState.QUEUED), "phase": "queued",
         }  # fmt: skip
         with self.engine.begin() as connection:
-            insert = _insert(connection).values(**values, created=now(connection))
+            sources.hold(connection, asked.source.place)
+            insert = upsert(connection, jobs).values(**values, created=now(connection))
             insert = insert.on_conflict_do_nothing(index_elements=["key"]).returning(jobs.c.id)
             new = connection.execute(insert).first() is not None  # drivers count rows of an insert differently
             # Held until the end: two that submit a failed job anew must not both have it run again.
@@ -53,7 +57,7 @@ class Ledger:
                 )  # fmt: skip
             again = not new and asked.key is None and row["state"] in (JobState.FAILED, JobState.CANCELLED)
             if again:
-                row = _again(connection, row, source_place=asked.source.place)
+                row = _again(connection, row, source_place=asked.source.place, request=asked.request)
             return job_of(row), new or again
 
     def get(self, job_id: str) -> Job | None:
@@ -78,9 +82,10 @@ class Ledger:
             found = {JobState(state): int(number) for state, number in connection.execute(query)}
         return {state: found.get(state, 0) for state in JobState}
 
-    def run_again(self, job_id: str) -> Job:
+    def run_again(self, job_id: str, request: str | None = None) -> Job:
         """Queue a job once more that ended.
 
+        :param request: number of the request that asks for it.
         :raises UsageError: where there is none, it has not ended, or there is nothing to do better (delivered).
         """
         with self.engine.begin() as connection:
@@ -91,7 +96,7 @@ class Ledger:
                     f"it is {state}; only what failed, was refused or was cancelled is run again",
                     where=job_id, code="not-retryable",
                 )  # fmt: skip
-            return job_of(_again(connection, row))
+            return job_of(_again(connection, row, request=request))
 
     def ask_cancel(self, job_id: str, reason: str) -> Job | None:
         """Note that a job is to stop; one that waits ends at once, one that runs when its worker has stopped it."""
@@ -165,11 +170,13 @@ class Ledger:
             if asked is not None:  # and the worker that was to stop it is gone
                 connection.execute(_change().where(open_).values(**_stopped(connection, asked), worker=None))
                 return None
+            # Whoever had it neither ended it nor gave it back.
+            fell = sa.case((jobs.c.state == JobState.RUNNING, 1), else_=0)
             changed = connection.execute(
                 _change().where(open_ & jobs.c.cancel.is_(None)).values(
                     state=str(JobState.RUNNING), phase="starting", percent=0.0, worker=worker,
-                    attempt=jobs.c.attempt + 1, tries=jobs.c.tries + 1,
-                    started=sa.func.coalesce(jobs.c.started, now(connection)),
+                    attempt=jobs.c.attempt + 1, tries=jobs.c.tries + 1, falls=sa.func.coalesce(jobs.c.falls, 0) + fell,
+                    started=sa.func.coalesce(jobs.c.started, now(connection)), begun=now(connection),
                 )
             )  # fmt: skip
             if changed.rowcount != 1:
@@ -231,20 +238,11 @@ class Ledger:
             connection.execute(_change().where(jobs.c.id == job_id).values(warnings=added))
             return True
 
-    def forget(self, job_id: str) -> None:
-        """Remove a job that ended from the list."""
+    def hold(self, job_id: str, reason: str | None) -> Job | None:
+        """Keep a job whatever its age, or let it go its way again (None). None where there is no such job."""
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(list(ENDED))))
-
-
-def _insert(connection: Connection) -> Any:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(jobs)
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(jobs)
+            connection.execute(_change().where(jobs.c.id == job_id).values(hold=reason))
+        return self.get(job_id)
 
 
 def _change() -> sa.Update:
@@ -264,9 +262,9 @@ def _mine(job: Job) -> sa.ColumnElement[bool]:
 def _again(connection: Connection, row: RowMapping, **other: object) -> RowMapping:
     connection.execute(
         _change().where(jobs.c.id == row["id"]).values(
-            state=str(JobState.QUEUED), phase="queued", percent=0.0, run=jobs.c.run + 1, tries=0, cancel=None,
-            error=None, verdict=None, warnings="[]", delivery=None, files="[]", result=None, started=None, ended=None,
-            **other,
+            state=str(JobState.QUEUED), phase="queued", percent=0.0, run=jobs.c.run + 1, tries=0, falls=0, cancel=None,
+            at_risk=None, error=None, verdict=None, warnings="[]", delivery=None, files="[]", result=None, started=None,
+            ended=None, **other,
         )
     )  # fmt: skip
     return connection.execute(sa.select(jobs).where(jobs.c.id == row["id"])).mappings().one()

@@ -59,13 +59,15 @@ def job_of(row: RowMapping) -> Job:
                 place=row["source_place"],
             ),
             options=Options.from_dict(json.loads(row["options"])), priority=Priority(row["priority"]),
-            deadline=row["deadline"], timeout_s=row["timeout_s"], state=JobState(row["state"]), phase=row["phase"],
-            percent=row["percent"], run=row["run"], attempt=row["attempt"], tries=row["tries"], worker=row["worker"],
+            deadline=row["deadline"], timeout_s=row["timeout_s"], request=row["request"],
+            state=JobState(row["state"]), phase=row["phase"],
+            percent=row["percent"], run=row["run"], attempt=row["attempt"], tries=row["tries"],
+            falls=row["falls"] or 0, worker=row["worker"],
             verdict=row["verdict"], warnings=tuple(json.loads(row["warnings"])),
             error=json.loads(row["error"]) if row["error"] else None, delivery=row["delivery"],
             files=tuple(json.loads(row["files"])), result=json.loads(row["result"]) if row["result"] else None,
             cancel=row["cancel"], revision=row["revision"], created=row["created"], started=row["started"],
-            ended=row["ended"],
+            ended=row["ended"], hold=row["hold"], begun=row["begun"], at_risk=row["at_risk"],
         )  # fmt: skip
     except (ValueError, TypeError, UsageError) as error:
         raise StorageError(f"its record cannot be read: {error}", where=str(row["id"]), code="job-unreadable") from None

@@ -17,6 +17,8 @@ from transcoder.jobs.base import JobState, Outcome
 
 Heard = Callable[[str, float, str | None], Awaitable[None]]
 """Called with phase, percent and a warning, if there is one."""
+COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "transcoder.jobs.process")
+"""The process that does an attempt."""
 _LINE_BYTES = 64 << 20
 _STDERR_BYTES = 2000
 _FINAL = frozenset(("UsageError", "InputError", "CertificateError", "NoAcceptableEncoding", "OutputMismatch"))
@@ -42,8 +44,7 @@ async def converse(order: Mapping[str, Any], folder: Path, heard: Heard, *, time
     :raises asyncio.CancelledError: where the caller is cancelled; the process is gone then.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "transcoder.jobs.process",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         start_new_session=True, limit=_LINE_BYTES, cwd=folder,
     )  # fmt: skip
     errors = asyncio.create_task(_tail(process))
@@ -120,4 +121,4 @@ def _broken(code: int | None, errors: str) -> Answer:
     return _failed("worker-process-died", text, retry=True)
 
 
-__all__ = ["Answer", "Heard", "converse"]
+__all__ = ["COMMAND", "Answer", "Heard", "converse"]

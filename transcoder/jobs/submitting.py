@@ -11,6 +11,7 @@ from pathlib import Path
 
 from transcoder import profile as profiles
 from transcoder.errors import InputError, TranscodeError, UsageError
+from transcoder.jobs import sources
 from transcoder.jobs.base import Job, Options, Source, Submission, seconds_of
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.dispatch import Dispatcher
@@ -40,7 +41,7 @@ class Desk:
         size = file.stat().st_size
         if size == 0:
             raise InputError("the file is empty", where=name, code="input-empty")
-        place = f"sources/{sha256[:2]}/{sha256}"
+        place = sources.place_of(self._ledger.engine, sha256)
         if self._objects.bytes_of(place) != size:
             self._objects.put(place, file)
         return Source(name=clean_name(name), bytes=size, sha256=sha256, place=place)
@@ -107,9 +108,9 @@ class Desk:
             self._tell(job)
         return job, new
 
-    def run_again(self, job_id: str) -> Job:
+    def run_again(self, job_id: str, request: str | None = None) -> Job:
         """See ``Ledger.run_again``."""
-        job = self._ledger.run_again(job_id)
+        job = self._ledger.run_again(job_id, request)
         self._tell(job)
         return job
 
@@ -119,7 +120,7 @@ class Desk:
         except TranscodeError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the engine's database says, the job is written down
-            log.warning("the engine is told later: %s", str(error).splitlines()[0], extra={"job": job.id})
+            log.warning("the engine is told later: %s", str(error).splitlines()[0], extra=job.known_as)
 
 
 def clean_name(name: str) -> str:

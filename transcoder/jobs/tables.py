@@ -27,12 +27,14 @@ jobs = Table(
     Column("priority", String(10), nullable=False),
     Column("deadline", Double),
     Column("timeout_s", Double),
+    Column("request", String(64)),
     Column("state", String(12), nullable=False),
     Column("phase", String(60), nullable=False, default=""),
     Column("percent", Double, nullable=False, default=0.0),
     Column("run", Integer, nullable=False, default=1),
     Column("attempt", Integer, nullable=False, default=0),
     Column("tries", Integer, nullable=False, default=0),
+    Column("falls", Integer),
     Column("worker", String(80)),
     Column("verdict", String(20)),
     Column("warnings", Text, nullable=False, default="[]"),
@@ -46,9 +48,13 @@ jobs = Table(
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("ended", Double),
+    Column("hold", Text),
+    Column("begun", Double),
+    Column("at_risk", Text),
     Index("jobs_by_state", "state", "created"),
     Index("jobs_by_case", "case_urn", "created"),
     Index("jobs_by_age", "created", "id"),
+    Index("jobs_by_source", "source_place"),
 )
 
 workers = Table(
@@ -61,6 +67,7 @@ workers = Table(
     Column("started", Double, nullable=False),
     Column("beat", Double, nullable=False),
     Column("leaving", Boolean, nullable=False, default=False),
+    Column("slots", Integer),
 )
 
 tokens = Table(
@@ -93,6 +100,37 @@ chunks = Table(
     Column("worker", String(80)),
     Column("claimed", Double),
     Column("done", Double),
+)
+
+removed = Table(
+    "removed",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case_urn", Text),
+    Column("state", String(12), nullable=False),
+    Column("runs", Integer, nullable=False),
+    Column("source_sha256", String(64), nullable=False),
+    Column("files", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("ended", Double, nullable=False),
+    Column("removed", Double, nullable=False),
+    Column("worker", String(80)),
+    Column("claimed", Double),
+    Column("told", Double),
+    Column("cleared", Double),
+)
+"""What is left of jobs that were removed; ``told`` and ``cleared`` are how far that is."""
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("place", String(100), primary_key=True),
+    Column("touched", Double, nullable=False),
+    Column("retired", Double),
+    Column("worker", String(80)),
+    Column("claimed", Double),
+    Column("told", Double),
+    Column("cleared", Double),
 )
 
 uploads = Table(

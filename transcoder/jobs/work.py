@@ -25,6 +25,7 @@ from transcoder.jobs.base import Job, JobState, Outcome
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.ledger import Ledger, cancelled
 from transcoder.jobs.objects import Objects
+from transcoder.jobs.turns import Turns
 
 T = TypeVar("T")
 AGAIN, OVER = "again", "over"
@@ -42,6 +43,7 @@ class Work:
     def __init__(self, config: JobsConfig, ledger: Ledger, objects: Objects, worker: str) -> None:
         self._config, self._ledger, self._objects, self._worker = config, ledger, objects, worker
         self._busy: set[tuple[str, int]] = set()
+        self._turns = Turns()
         self.leaving = False
 
     @property
@@ -51,6 +53,12 @@ class Work:
 
     async def attempt(self, job_id: str, run: int) -> str:
         """Do one attempt; ``AGAIN`` or ``OVER``."""
+        known = await self._database(lambda: self._ledger.get(job_id))
+        fell = known is not None and (known.falls > 0 or known.state is JobState.RUNNING)
+        async with self._turns.take(alone=fell):
+            return await self._attempt(job_id, run)
+
+    async def _attempt(self, job_id: str, run: int) -> str:
         job = await self._database(lambda: self._ledger.begin(job_id, run, self._worker))
         if job is None:
             return OVER
@@ -66,7 +74,7 @@ class Work:
 
     async def _do(self, job: Job) -> str | None:
         """One attempt, with what is written down of it; None where the worker leaves."""
-        extra = {"job": job.id, "attempt": job.attempt}
+        extra = job.known_as
         log.info("attempt %d at %s begins", job.attempt, job.source.name, extra=extra)
         folder = self._config.work / f"{job.id}-{job.attempt}-{secrets.token_hex(4)}"
         try:
@@ -101,9 +109,10 @@ class Work:
     async def _outcome(self, job: Job, folder: Path) -> Outcome | None:
         """What came of it; None where it was not wanted any more, or this worker is leaving."""
         if job.tries > self._config.max_tries:
-            return _gone_wrong(
-                "too-many-attempts", f"{job.tries - 1} attempts ended with their worker; it is not tried again"
+            text = (
+                f"tried {job.tries - 1} times, and {job.falls} of these ended with their worker; it is not tried again"
             )
+            return _gone_wrong("too-many-attempts", text)
         try:
             source = await asyncio.to_thread(self._fetch, job, folder)
             answer = await self._watched(job, source, folder / "out")
@@ -115,7 +124,7 @@ class Work:
         except OSError as error:
             return _gone_wrong("storage-failed", f"{error.strerror or error}: {folder}", retry=True)
         except Exception as error:
-            log.exception("internal fault", extra={"job": job.id})
+            log.exception("internal fault", extra=job.known_as)
             return _gone_wrong("internal", f"internal fault ({type(error).__name__}: {error})", retry=True)
 
     def _fetch(self, job: Job, folder: Path) -> Path:
@@ -164,7 +173,7 @@ class Work:
                 self._ledger.progress, job, reports["phase"], reports["percent"], list(reports["warnings"])
             )
         except SQLAlchemyError as error:
-            log.warning("the database does not answer: %s", str(error).splitlines()[0], extra={"job": job.id})
+            log.warning("the database does not answer: %s", str(error).splitlines()[0], extra=job.known_as)
             return True
 
     def _keep(self, job: Job, answer: running.Answer, out: Path) -> Outcome:

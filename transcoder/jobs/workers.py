@@ -32,9 +32,11 @@ class Workers:
     """The table of workers, and this one's row in it.
 
     :param own_id: of this worker; empty for who only reads.
+    :param slots: jobs that this worker does at a time.
     """
 
-    def __init__(self, engine: Engine, own_id: str = "", *, dead_after_s: float = 30.0) -> None:
+    def __init__(self, engine: Engine, own_id: str = "", *, dead_after_s: float = 30.0, slots: int = 1) -> None:
+        self._slots = slots
         self._engine, self._own, self._dead_after_s = engine, own_id, dead_after_s
         self._in_touch_since: float | None = None
 
@@ -46,7 +48,7 @@ class Workers:
             connection.execute(
                 sa.insert(workers).values(
                     id=self._own, host=socket.gethostname(), pid=os.getpid(), version=__version__, started=moment,
-                    beat=moment, leaving=False,
+                    beat=moment, leaving=False, slots=self._slots,
                 )
             )  # fmt: skip
         self._in_touch_since = time.monotonic()

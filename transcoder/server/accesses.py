@@ -41,6 +41,7 @@ class Rule:
 
 _READ, _VIEW, _LIST = Rule("access-read", fold=True), Rule("access-view", fold=True), Rule("access-list", fold=True)
 _SUBMIT, _CANCEL, _RETRY = Rule("access-submit"), Rule("access-cancel"), Rule("access-retry")
+_HOLD = Rule("access-hold")
 _DOWNLOAD, _VERIFY, _UPLOAD = Rule("access-download"), Rule("access-verify"), Rule("access-upload", fold=True)
 RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/jobs"): _SUBMIT,
@@ -48,6 +49,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/jobs/{job_id}"): _READ,
     ("DELETE", "/v1/jobs/{job_id}"): _CANCEL,
     ("POST", "/v1/jobs/{job_id}/retry"): _RETRY,
+    ("PUT", "/v1/jobs/{job_id}/hold"): _HOLD,
+    ("DELETE", "/v1/jobs/{job_id}/hold"): _HOLD,
     ("GET", "/v1/jobs/{job_id}/events"): _READ,
     ("GET", "/v1/jobs/{job_id}/files/{name}"): _DOWNLOAD,
     ("POST", "/v1/jobs/{job_id}/receipt"): Rule("access-receipt"),

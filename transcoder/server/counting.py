@@ -36,6 +36,9 @@ class _Queue(Collector):
             "transcoder_queue_oldest_seconds", "Age of the oldest job that waits.", found.oldest_queued_s
         )
         yield GaugeMetricFamily("transcoder_job_attempts", "Attempts of all jobs that are kept.", found.attempts)
+        yield GaugeMetricFamily(
+            "transcoder_jobs_at_risk", "Jobs that will miss their deadline, as far as can be seen.", found.at_risk
+        )
         took = HistogramMetricFamily("transcoder_job_duration_seconds", "From a job's first attempt to its end.")
         bounds = [(str(bound), float(count)) for bound, count in zip(DURATIONS_S, found.ended_within, strict=True)]
         took.add_metric([], [*bounds, ("+Inf", float(found.ended))], sum_value=found.ended_total_s)

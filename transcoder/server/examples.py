@@ -12,8 +12,10 @@ _CASE = {"urn": "45AA1234526", "exhibit": "RJK/1", "operator": None, "descriptio
 QUEUED: dict[str, Any] = {
     "id": _JOB, "state": "queued", "phase": "queued", "percent": 0.0, "profile": "cps-twif-1mb", "verdict": None,
     "source": {"name": "CCTV.avi", "bytes": 48_211_004, "sha256": _SHA256}, "case": _CASE, "priority": "normal",
-    "deadline": None, "warnings": [], "error": None, "files": [], "receipts": [], "result": None, "attempt": 0,
-    "worker": None, "created_at": "2026-11-24T09:00:00Z", "started_at": None, "ended_at": None, "revision": 1,
+    "deadline": None, "at_risk": False, "at_risk_reason": None,
+    "warnings": [], "error": None, "files": [], "receipts": [], "result": None, "attempt": 0,
+    "worker": None, "created_at": "2026-11-24T09:00:00Z", "started_at": None, "ended_at": None, "hold": None,
+    "revision": 1,
 }  # fmt: skip
 _FILE = {
     "name": "CCTV.mp4", "role": "media", "bytes": 998_121, "sha256": _SHA256, "href": f"/v1/jobs/{_JOB}/files/CCTV.mp4",
@@ -60,6 +62,11 @@ OPERATIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         "parameters": _ONE, "answers": {"202": {**QUEUED, "state": "cancelled", "phase": "cancelled"}},
     },
     ("post", "/v1/jobs/{job_id}/retry"): {"parameters": _ONE, "answers": {"202": {**QUEUED, "attempt": 1}}},
+    ("put", "/v1/jobs/{job_id}/hold"): {
+        "parameters": _ONE, "body": {"application/json": {"reason": "appeal"}},
+        "answers": {"200": {**DELIVERED, "hold": "appeal"}},
+    },
+    ("delete", "/v1/jobs/{job_id}/hold"): {"parameters": _ONE, "answers": {"200": DELIVERED}},
     ("get", "/v1/jobs/{job_id}/events"): {
         "parameters": _ONE, "answers": {"200": 'id: 9\nevent: job\ndata: {"state": "delivered"}\n\n'},
     },
@@ -105,7 +112,9 @@ ERRORS: Mapping[int, Mapping[str, str]] = {
           "not-retryable": "it is running; only what failed, was refused or was cancelled is run again",
           "not-delivered": "it is queued: there is nothing to verify", "upload-offset": "it goes on at another place",
           "upload-incomplete": "not all of it has arrived", "upload-elsewhere": "it lies on another machine"},
-    410: {"upload-expired": "nothing came for too long, and it was given up"},
+    410: {"job-removed": "removed with its files on 2026-11-24: it ended on 2026-10-24",
+          "source-removed": "the file was removed meanwhile: nothing had named it for long",
+          "upload-expired": "nothing came for too long, and it was given up"},
     412: {"tus-version": "this is tus 1.0.0"},
     413: {"upload-too-large": "the file is longer than 20,000,000,000 bytes"},
     415: {"unsupported-media-type": "the body must be application/offset+octet-stream"},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from transcoder.audit.base import Journal
+from transcoder.jobs import retention
 from transcoder.jobs.base import Job
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.dispatch import Dispatcher
@@ -79,12 +81,25 @@ class Service:
     def job(self, job_id: str, access: Access) -> Job:
         """A job that this token may see.
 
-        :raises Refused: where there is none (``not-found``); what is not to be seen is not there.
+        :raises Refused: where there is none (``not-found``), or no more (``job-removed``); what is not to be seen is
+            not there.
         """
-        job = self.ledger.get(job_id) if job_id.startswith("job_") and len(job_id) <= 40 else None
+        shaped = job_id.startswith("job_") and len(job_id) <= 40
+        job = self.ledger.get(job_id) if shaped else None
+        if job is None and shaped:
+            self._told_of_removal(job_id, access)
         if job is None or not access.sees(job.options.urn):
             raise Refused("not-found", "no such job", where=job_id[:60])
         return job
+
+    def _told_of_removal(self, job_id: str, access: Access) -> None:
+        gone = retention.find(self.ledger.engine, job_id)
+        if gone is not None and access.sees(gone.case_urn):
+            when, ended = (datetime.fromtimestamp(moment, UTC) for moment in (gone.removed, gone.ended))
+            raise Refused(
+                "job-removed", f"removed with its files on {when:%Y-%m-%d}: it ended on {ended:%Y-%m-%d}",
+                where=job_id, hint="hand the source in again",
+            )  # fmt: skip
 
 
 def service_of(request: Request) -> Service:

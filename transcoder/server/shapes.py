@@ -104,6 +104,8 @@ class JobShape(BaseModel):
     case: Case
     priority: Priority
     deadline: datetime | None
+    at_risk: bool = Field(description="It will miss its deadline, as far as can be seen from what it still needs.")
+    at_risk_reason: str | None
     warnings: list[str]
     error: ErrorShape | None
     files: list[FileShape]
@@ -114,6 +116,7 @@ class JobShape(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    hold: str | None = Field(description="Why it is kept whatever its age; null where it is not.")
     revision: int
 
     @classmethod
@@ -126,13 +129,15 @@ class JobShape(BaseModel):
             case=Case(
                 urn=options.urn, exhibit=options.exhibit, operator=options.operator, description=options.description
             ),
-            priority=job.priority, deadline=_moment(job.deadline), warnings=list(job.warnings),
+            priority=job.priority, deadline=_moment(job.deadline),
+            at_risk=job.at_risk is not None, at_risk_reason=job.at_risk, warnings=list(job.warnings),
             error=ErrorShape.model_validate(job.error) if job.error is not None else None,
             files=[FileShape(**item, href=f"/v1/jobs/{job.id}/files/{item['name']}") for item in job.files],
             receipts=list((job.result or {}).get("receipts", ())),
             result=dict(job.result) if job.result is not None else None, attempt=job.attempt, worker=job.worker,
             created_at=datetime.fromtimestamp(job.created, UTC), started_at=_moment(job.started),
-            ended_at=_moment(job.ended), revision=job.revision,
+            ended_at=_moment(job.ended), hold=job.hold,
+            revision=job.revision,
         )  # fmt: skip
 
 
@@ -184,6 +189,12 @@ class Submission(Strict):
 
     source: PathSource | UploadSource
     options: Wishes = Wishes()  # type: ignore[call-arg]
+
+
+class Hold(Strict):
+    """Why a job is kept."""
+
+    reason: Annotated[Text, Field(min_length=1)]
 
 
 class JobToVerify(Strict):

@@ -7,6 +7,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from tests.helpers.service import Bench, bench, sent
+from transcoder.jobs.risk import assess
 from transcoder.server.access import Role
 
 
@@ -48,6 +49,21 @@ def test_figures_count_jobs_requests_and_bytes(served: Bench) -> None:
     assert one("transcoder_sent_bytes_total") > 100
     assert one("transcoder_audit_failures_total") == 0
     assert one("transcoder_workers") == 0
+    assert one("transcoder_jobs_at_risk") == 0
+
+
+def test_jobs_at_risk_are_counted_followed_and_marked(served: Bench) -> None:
+    client = served.client()
+    made = sent(client, data={"options": '{"deadline": "2020-01-01T00:00:00Z"}'}).json()["id"]
+    job = served.host.ledger.get(made)
+    assert job is not None
+    assert [(item.id, why) for item, why in assess(served.host.ledger.engine)] == [(made, "its deadline has passed")]
+    assert assess(served.host.ledger.engine) == []
+    shown = client.get(f"/v1/jobs/{made}").json()
+    assert (shown["at_risk"], shown["at_risk_reason"]) == (True, "its deadline has passed")
+    assert samples(client.get("/metrics").text)["transcoder_jobs_at_risk", frozenset()] == 1
+    served.deliver(made)
+    assert samples(client.get("/metrics").text)["transcoder_jobs_at_risk", frozenset()] == 0
 
 
 def test_figures_need_a_token_unless_they_are_open(served: Bench, tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.helpers.service import Bench, sent, sha256
+from transcoder.jobs.retention import Retention
+from transcoder.jobs.tables import jobs as table
 from transcoder.server.access import Role
 
 URN_A, URN_B = "45AA1234526", "45BB7654321"
@@ -294,6 +297,58 @@ def test_cancel_and_retry(served: Bench) -> None:
     served.deliver(job)
     assert client.delete(f"/v1/jobs/{job}").json()["state"] == "delivered"
     refused(client.post(f"/v1/jobs/{job}/retry"), 409, "not-retryable")
+
+
+def test_a_run_carries_the_number_of_the_request_that_asked_for_it(served: Bench) -> None:
+    client = served.client()
+    made = sent(client, headers={"X-Request-Id": "first"}).json()["id"]
+
+    def carried() -> str | None:
+        job = served.host.ledger.get(made)
+        assert job is not None
+        return job.request
+
+    assert carried() == "first"
+    sent(client, headers={"X-Request-Id": "the-same-again"})
+    assert carried() == "first"
+    client.delete(f"/v1/jobs/{made}")
+    client.post(f"/v1/jobs/{made}/retry", headers={"X-Request-Id": "second"})
+    assert carried() == "second"
+    client.delete(f"/v1/jobs/{made}")
+    sent(client, headers={"X-Request-Id": "third"})
+    assert carried() == "third"
+
+
+def test_a_job_that_was_removed_says_so_to_whoever_may_know_of_it(served: Bench) -> None:
+    client = served.client()
+    made = sent(client, data=options(case={"urn": "01AB"})).json()["id"]
+    served.deliver(made)
+    with served.host.ledger.engine.begin() as connection:
+        connection.execute(sa.update(table).values(ended=table.c.ended - 100 * 86_400.0))
+    Retention(
+        served.host.ledger.engine, served.host.objects, served.service.journal, after_s=30 * 86_400.0, worker="w",
+        forget_runs=lambda *_: None,
+    ).run()  # fmt: skip
+    for path in ("", "/events", "/files/a.mp4"):
+        refused(client.get(f"/v1/jobs/{made}{path}"), 410, "job-removed")
+    refused(client.delete(f"/v1/jobs/{made}"), 410, "job-removed")
+    refused(client.post(f"/v1/jobs/{made}/retry"), 410, "job-removed")
+    refused(client.put(f"/v1/jobs/{made}/hold", json={"reason": "too late"}), 410, "job-removed")
+    assert client.get("/v1/jobs").json()["jobs"] == []
+    refused(served.client(cases=["other"]).get(f"/v1/jobs/{made}"), 404, "not-found")
+    log = (served.home / "audit").glob("*.jsonl")
+    assert any('"job-removed"' in file.read_text() and made in file.read_text() for file in log)
+    assert sent(client, data=options(case={"urn": "01AB"})).status_code == 201
+
+
+def test_a_job_is_held_and_let_go(served: Bench) -> None:
+    client = served.client()
+    made = sent(client).json()["id"]
+    assert client.put(f"/v1/jobs/{made}/hold", json={"reason": "appeal"}).json()["hold"] == "appeal"
+    refused(client.put(f"/v1/jobs/{made}/hold", json={"reason": ""}), 422, "invalid-request")
+    refused(served.client(Role.READ).put(f"/v1/jobs/{made}/hold", json={"reason": "x"}), 403, "forbidden")
+    assert client.get(f"/v1/jobs/{made}").json()["hold"] == "appeal"
+    assert client.delete(f"/v1/jobs/{made}/hold").json()["hold"] is None
 
 
 def test_a_running_job_is_asked_to_stop(served: Bench) -> None:

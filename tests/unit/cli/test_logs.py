@@ -39,6 +39,13 @@ def test_a_line_is_one_object_with_the_numbers_that_tell_things_together() -> No
     }  # fmt: skip
 
 
+def test_what_a_worker_says_of_a_job_keeps_the_number_of_the_jobs_own_request() -> None:
+    requests.begin({"type": "http", "headers": [(b"x-request-id", b"another")]})
+    record = logging.makeLogRecord({"request": "req_that_submitted"})
+    assert logs.numbered(record)
+    assert record.__dict__["request"] == "req_that_submitted"
+
+
 def test_a_fault_is_one_line_too() -> None:
     (line,) = lines(fault=True)
     assert "two\nlines" in str(line["fault"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 from typing import Annotated
@@ -14,19 +15,19 @@ from starlette.concurrency import run_in_threadpool
 
 from transcoder.jobs.base import ENDED, Job, JobState, Source, Submission
 from transcoder.jobs.ledger import Filter
-from transcoder.server import paging, uploads
+from transcoder.server import paging, requests, uploads
 from transcoder.server.access import Access
 from transcoder.server.api.bodies import parsed
 from transcoder.server.api.problems import problems
 from transcoder.server.problem import Refused
 from transcoder.server.service import Reader, Service, ServiceOf, Submitter
-from transcoder.server.shapes import JobShape, JobsShape, PathSource, Wishes
+from transcoder.server.shapes import Hold, JobShape, JobsShape, PathSource, Wishes
 from transcoder.server.shapes import Submission as Given
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _FOLLOW_S = 0.5
 _SILENCE_S = 15.0
-_PROBLEMS = problems(404, 409, 413)
+_PROBLEMS = problems(404, 409, 410, 413)
 Key = Annotated[
     str | None,
     Header(
@@ -103,7 +104,7 @@ def hand_in(service: Service, access: Access, source: Source, wishes: Wishes, ke
         Submission(
             source=source, options=wishes.options(), profile_sha256="", owner=access.id, key=key,
             priority=wishes.priority, deadline=wishes.deadline.timestamp() if wishes.deadline is not None else None,
-            timeout_s=wishes.timeout_s,
+            timeout_s=wishes.timeout_s, request=requests.current(),
         )
     )  # fmt: skip
 
@@ -148,7 +149,21 @@ def cancel(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
 @router.post("/{job_id}/retry", status_code=202, responses=_PROBLEMS)
 def retry(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
     """Run a job again that failed, was refused or was cancelled."""
-    return JobShape.of(service.desk.run_again(service.job(job_id, access).id))
+    return JobShape.of(service.desk.run_again(service.job(job_id, access).id, requests.current()))
+
+
+@router.put("/{job_id}/hold", responses=_PROBLEMS)
+def hold(job_id: str, given: Hold, service: ServiceOf, access: Submitter) -> JobShape:
+    """Keep a job with its files, however old it becomes: an appeal, a complaint, a legal hold."""
+    found = service.job(job_id, access)
+    return JobShape.of(service.ledger.hold(found.id, given.reason) or service.job(job_id, access))
+
+
+@router.delete("/{job_id}/hold", responses=_PROBLEMS)
+def let_go(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
+    """Let a job that was kept go when it is old enough."""
+    found = service.job(job_id, access)
+    return JobShape.of(service.ledger.hold(found.id, None) or service.job(job_id, access))
 
 
 @router.get(
@@ -157,11 +172,15 @@ def retry(job_id: str, service: ServiceOf, access: Submitter) -> JobShape:
     response_class=StreamingResponse,
 )
 async def events(job_id: str, request: Request, service: ServiceOf, access: Reader) -> StreamingResponse:
-    """Follow a job: an event `job` with the job's JSON at each change, until it has ended."""
+    """Follow a job: an event `job` with the job's JSON at each change, until it has ended.
+
+    An event `at-risk` with `id` and `reason` comes once when it begins to look as if it would miss its deadline.
+    """
     await run_in_threadpool(service.job, job_id, access)
     seen = request.headers.get("last-event-id", "")
 
     async def stream() -> AsyncIterator[str]:
+        warned = False
         revision, silent_s = int(seen) if seen.isdecimal() and len(seen) < 10 else -1, 0.0
         while True:
             found = await run_in_threadpool(service.ledger.get, job_id)
@@ -170,6 +189,9 @@ async def events(job_id: str, request: Request, service: ServiceOf, access: Read
             if found.revision != revision:
                 revision, silent_s = found.revision, 0.0
                 yield f"id: {revision}\nevent: job\ndata: {JobShape.of(found).model_dump_json()}\n\n"
+                if found.at_risk is not None and not warned and found.state not in ENDED:
+                    yield f"event: at-risk\ndata: {json.dumps({'id': found.id, 'reason': found.at_risk})}\n\n"
+                warned = found.at_risk is not None
             elif silent_s >= _SILENCE_S:
                 silent_s = 0.0
                 yield ": still here\n\n"  # a proxy must not take silence for an end

@@ -48,7 +48,7 @@ _RECEIPT_BODY = {
 
 
 @router.post(
-    "/v1/verify", operation_id="verify", responses=problems(404, 409, 413, 507), summary="Verify a delivery",
+    "/v1/verify", operation_id="verify", responses=problems(404, 409, 410, 413, 507), summary="Verify a delivery",
     openapi_extra={"requestBody": _VERIFY_BODY},
 )  # fmt: skip
 async def verify(request: Request, service: ServiceOf, access: Reader) -> VerificationShape:
@@ -69,7 +69,7 @@ async def verify(request: Request, service: ServiceOf, access: Reader) -> Verifi
 
 
 @router.post(
-    "/v1/jobs/{job_id}/receipt", operation_id="addReceipt", responses=problems(404, 409, 413, 507),
+    "/v1/jobs/{job_id}/receipt", operation_id="addReceipt", responses=problems(404, 409, 410, 413, 507),
     summary="Hand in a recipient's receipt", openapi_extra={"requestBody": _RECEIPT_BODY},
 )  # fmt: skip
 async def receipt(job_id: str, request: Request, service: ServiceOf, access: Submitter) -> JobShape:

@@ -16,7 +16,7 @@ from transcoder.jobs.base import ENDED, Job, JobState
 from transcoder.phases import WORDS as PHASES
 from transcoder.report.player import playlist
 from transcoder.report.verdict import advice
-from transcoder.server import headers
+from transcoder.server import headers, requests
 from transcoder.server.access import Role
 from transcoder.server.pages import words
 from transcoder.server.pages.media import kind_of
@@ -60,7 +60,7 @@ def cancel(job_id: str, service: ServiceOf, visitor: Visiting) -> Response:
 def retry(job_id: str, service: ServiceOf, visitor: Visiting) -> Response:
     """Run a job again as it is."""
     visitor.confirm(Role.SUBMIT)
-    found = service.desk.run_again(service.job(job_id, visitor.access).id)
+    found = service.desk.run_again(service.job(job_id, visitor.access).id, requests.current())
     return back_to(f"/jobs/{found.id}")
 
 

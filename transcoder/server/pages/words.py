@@ -69,7 +69,8 @@ EVENTS = {
     "access-view": "looked at pictures of a source", "access-verify": "had a delivery checked",
     "access-receipt": "handed in a receipt", "access-upload": "sent a file in blocks",
     "access-form": "opened the form to hand in a file", "access-audit": "read this log",
-    "access-refused": "was refused", "access-folded": "did this again",
+    "job-removed": "removed an old job", "source-removed": "removed an old source",
+    "access-hold": "changed whether a job is kept", "access-refused": "was refused", "access-folded": "did this again",
     "sign-in": "signed in", "sign-out": "signed out",
     "token-created": "made a token", "token-revoked": "revoked a token",
 }  # fmt: skip
