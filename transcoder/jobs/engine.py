@@ -26,6 +26,7 @@ from transcoder.jobs.objects import Objects
 from transcoder.jobs.upkeep import Upkeep
 from transcoder.jobs.work import AGAIN, Work
 from transcoder.jobs.workers import Workers
+from transcoder.jobs.workplace import Workplace
 
 EMBEDDED = "embedded"
 _QUEUE_POLL_S = 0.1
@@ -44,11 +45,12 @@ class Engine:
         self._config, self._ledger = config, ledger
         # Never the engine's default: two hosts of the same name would each take the other's jobs for its own.
         self.id = EMBEDDED if config.embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._work = Work(config, ledger, objects, self.id)
+        self._place = Workplace(config.work, self.id)
+        self._work = Work(config, ledger, objects, self.id, self._place.folder)
         self._workers = Workers(ledger.engine, self.id, dead_after_s=config.dead_after_s, slots=config.concurrency)
         self._dispatcher = Dispatcher(config, ledger)
         self._upkeep = Upkeep(config, ledger, objects, self._dispatcher, worker=self.id, journal=journal or NoJournal())
-        self._helping = Helping(config, ledger, objects, self.id, self._idle)
+        self._helping = Helping(config, ledger, objects, self.id, self._idle, self._place.folder)
         self._stopped = threading.Event()
         self._lock: IO[bytes] | None = None
 
@@ -57,6 +59,7 @@ class Engine:
         self._config.work.mkdir(parents=True, exist_ok=True)
         if self._config.embedded:
             self._lock = _hold(self._config)
+        self._place.open()
         self._workers.enter()
         dbos = self._launch()
         threading.Thread(target=self._beat, args=(dbos,), daemon=True, name="beat").start()
@@ -122,6 +125,7 @@ class Engine:
         while not self._stopped.wait(self._upkeep.interval_s):
             try:
                 self._upkeep.run()
+                self._place.sweep()
             except Exception as error:  # noqa: BLE001 - it comes round again
                 log.warning("upkeep: %s", str(error).splitlines()[0])
 
@@ -145,6 +149,7 @@ class Engine:
         waited.wait(0.3)  # the last one writes down that it hands its job back
         with contextlib.suppress(Exception):  # without a database others notice by the missing beat
             self._workers.leave()
+        self._place.close()
 
 
 def _hold(config: JobsConfig) -> IO[bytes]:
