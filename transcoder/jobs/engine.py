@@ -19,6 +19,7 @@ from typing import IO, Any
 from transcoder.audit.base import Journal, NoJournal
 from transcoder.errors import StorageError
 from transcoder.jobs.config import JobsConfig
+from transcoder.jobs.courier import Courier
 from transcoder.jobs.dispatch import APPLICATION, QUEUE, VERSION, WORKFLOW, Dispatcher
 from transcoder.jobs.helping import Helping
 from transcoder.jobs.ledger import Ledger
@@ -64,6 +65,9 @@ class Engine:
         dbos = self._launch()
         threading.Thread(target=self._beat, args=(dbos,), daemon=True, name="beat").start()
         threading.Thread(target=self._look_after, daemon=True, name="upkeep").start()
+        if self._config.webhooks:
+            courier = Courier(self._ledger.engine, self._config.webhooks)
+            threading.Thread(target=courier.run, args=(self._stopped,), daemon=True, name="courier").start()
         if not self._config.embedded:  # there is nobody else who could be helped
             threading.Thread(target=self._helping.run, daemon=True, name="helping").start()
 
