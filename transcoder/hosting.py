@@ -15,6 +15,7 @@ from transcoder.jobs.dispatch import Dispatcher
 from transcoder.jobs.engine import Engine
 from transcoder.jobs.ledger import Ledger
 from transcoder.jobs.objects import Objects, objects_at
+from transcoder.jobs.posting import Allowed
 from transcoder.jobs.submitting import Desk
 from transcoder.jobs.workers import Workers
 from transcoder.server.access import Tokens
@@ -93,6 +94,9 @@ def open_host(settings: Settings | None = None, environment: Mapping[str, str] =
         timeout_s=float(_number("JOB_TIMEOUT_S", 6 * 3600, environment)),
         dead_after_s=float(_number("DEAD_AFTER_S", 30, environment)),
         retention_s=days * 86400.0 if days else None,
+        webhooks=Allowed.of(
+            environment.get(f"{PREFIX}WEBHOOK_HOSTS") or "", environment.get(f"{PREFIX}WEBHOOK_NETWORKS") or ""
+        ),
     )
     return Host(
         config=config,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from transcoder.encode.base import EncodeJob, Encoder
 from transcoder.encode.ladder import ENCODERS
 from transcoder.encode.reducing import Reduction
+from transcoder.encode.still import LossyStill
 from transcoder.encode.video import VideoReEncode
 from transcoder.media import documents
 from transcoder.media.index import FrameIndex
@@ -82,19 +83,27 @@ class Studio:
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         """See ``search.Probe``."""
-        name = spec.rung.encoder
-        if name not in self._encoders:
-            self._encoders[name] = ENCODERS[name](self._job)
-        encoded = self._encoders[name].encode(spec)
+        encoded = self._encoder(spec).encode(spec)
         if self._job.source.still is None:
             return encoded
         path = self.document(encoded.path, "The whole picture")
         return replace(encoded, path=path, bytes=path.stat().st_size)
 
+    def forecast(self, spec: EncodeSpec) -> float | None:
+        """See ``search.Probe``; only of pictures, whose encodes are too few to learn from each other."""
+        encoder = self._encoder(spec)
+        return encoder.forecast(spec) if isinstance(encoder, LossyStill) else None
+
     @property
     def picture_cap_bytes(self) -> int:
         """The largest picture that is sure to be under the cap, with its page where it goes as a document."""
         return self._job.cap_bytes - (PAGE_BYTES if self._job.profile.as_documents else 0)
+
+    def _encoder(self, spec: EncodeSpec) -> Encoder:
+        name = spec.rung.encoder
+        if name not in self._encoders:
+            self._encoders[name] = ENCODERS[name](self._job)
+        return self._encoders[name]
 
     def document(self, picture: Path, what: str) -> Path:
         """The picture on the page of a document where the profile asks for it; else the picture as it is.

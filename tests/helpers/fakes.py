@@ -17,6 +17,7 @@ class FakeProbe:
     """Answers from functions, and remembers what it was asked.
 
     :param size_of: file size for a knob value, for each encoder (a fixed rung asks with 0).
+    :param foretold: size that a sample foretells for a knob value; None means that nobody can tell.
     :param fidelity_of: fidelity of a file, from encoder and size.
     """
 
@@ -28,10 +29,12 @@ class FakeProbe:
         lossless: frozenset[str] = frozenset(),
         broken: frozenset[str] = frozenset(),
         saturates_at: float | None = None,
+        foretold: Callable[[float], float] | None = None,
     ) -> None:
         self._size_of = size_of
         self._fidelity_of = fidelity_of or (lambda _name, _size: factories.fidelity())
         self._lossless, self._broken, self._saturates_at = lossless, broken, saturates_at
+        self._foretold = foretold
         self.encoded: list[tuple[str, float | None, int]] = []
         self.measured: list[str] = []
 
@@ -48,6 +51,9 @@ class FakeProbe:
             factories.encoded(Path(f"{name}-{len(self.encoded)}"), size, saturated=full),
             lossless_proof="proof" if name in self._lossless else None,
         )
+
+    def forecast(self, spec: EncodeSpec) -> float | None:
+        return self._foretold(spec.knob_value or 0.0) if self._foretold else None
 
     def measure(self, encoded: Encoded) -> Fidelity:
         name = encoded.path.name.rsplit("-", 1)[0]

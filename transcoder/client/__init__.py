@@ -7,11 +7,14 @@
         client.download(job, "delivery/")
         assert all(result.ok for result in client.verify("delivery/"))
 
+A receiver of webhooks confirms what arrives with ``verify_webhook``.
+
 It needs ``httpx`` (``pip install 'evidence-transcoder[service]'``), and loads nothing of the service itself.
 """
 
 from transcoder.client.calls import ServiceError
 from transcoder.client.client import Client
 from transcoder.client.shapes import File, Job, JobError, Profile, Source
+from transcoder.webhooks import verify_webhook
 
-__all__ = ["Client", "File", "Job", "JobError", "Profile", "ServiceError", "Source"]
+__all__ = ["Client", "File", "Job", "JobError", "Profile", "ServiceError", "Source", "verify_webhook"]

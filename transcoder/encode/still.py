@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from fractions import Fraction
 
 from PIL import Image
 
@@ -17,13 +18,19 @@ from transcoder.encode.reducing import Reduction, scaled_size
 from transcoder.errors import EncodeError
 from transcoder.media import stills
 from transcoder.media.anatomy.jpeg import XMP_PREFIX, Segment
-from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate, Value
+from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate, Rung, Value
 
 _SEGMENT_ROOM = jpeg.SEGMENT_BYTES - len(XMP_PREFIX)
 """What one JPEG marker segment holds, less the longest identifier written before the data."""
 _TRANSPARENT = frozenset(("webp", "avif"))
 
+_SAMPLED_PIXELS = 1_000_000
+"""A smaller picture is encoded in the time in which a larger one is sampled."""
+_BAND_ROWS, _BANDS_SHARE, _BANDS_PIXELS = 32, 8, 1_000_000
+"""Bands of whole blocks of 4:2:0, spread over the picture: an eighth of it, or a million pixels of a large one."""
+
 Metadata = tuple[bytes, bytes, bytes]
+_NO_METADATA = (b"", b"", b"")
 Picture = tuple[Image.Image, tuple[str, ...]]
 
 
@@ -33,7 +40,9 @@ class LossyStill:
     def __init__(self, job: EncodeJob) -> None:
         self._job = job
         self._decoded: Image.Image | None = None
-        self._converted: dict[bool, Picture] = {}
+        self._converted: dict[tuple[bool, Fraction | None], Picture] = {}
+        """The last one: each is as large as the picture."""
+        self._samples: dict[str, Image.Image] = {}
         self._count = 0
 
     def encode(self, spec: EncodeSpec) -> Encoded:
@@ -42,12 +51,7 @@ class LossyStill:
         still = self._job.source.still
         assert still is not None
         quality, encoder = round(spec.knob_value), spec.rung.encoder
-        image, (picture, notes) = self._picture(alpha=encoder in _TRANSPARENT)
-        scale = Reduction.of(spec.rung.settings).scale
-        if scale is not None:
-            info = picture.info
-            picture = picture.resize(scaled_size(*picture.size, scale), Image.Resampling.LANCZOS)
-            picture.info = info
+        image, picture, notes = self._picture(spec.rung)
         self._job.tick("encode", quality, None)
         self._count += 1
         path = self._job.workdir / f"{encoder}-{self._count}.{spec.rung.extension}"
@@ -56,15 +60,11 @@ class LossyStill:
             if image.info.get("original_orientation") not in (None, 1):
                 turned = "+its rotation was set to none, as decoding has turned the picture"
                 reasons |= {item.sha256: turned for item in still.items if item.kind in ("exif", "xmp")}
+            data, used = self._pixels(picture, quality, spec.rung, metadata)
             if encoder == "jpeg":
-                data, used = jpeg.encode(
-                    picture, quality, str(spec.rung.settings.get("subsampling", "4:2:0")), self._job.source.name
-                )
                 found, more = self._segments(picture, metadata)
                 reasons |= more
                 data = jpeg.with_segments(data, [(item.marker, item.payload) for item in found])
-            else:
-                data, used = _save(encoder, picture, _options(encoder, quality, spec.rung.settings), metadata), encoder
             path.write_bytes(data)
         except (OSError, ValueError, MemoryError) as error:
             raise EncodeError(f"encoding as {encoder} failed: {error}", where=self._job.source.name) from error
@@ -78,12 +78,42 @@ class LossyStill:
             fates=spec.rung.fates + converted + carrying.account_for(still, path, encoder, reasons),
         )
 
-    def _picture(self, *, alpha: bool) -> tuple[Image.Image, Picture]:
+    def forecast(self, spec: EncodeSpec) -> float | None:
+        """About how many bytes ``encode`` would give, from bands of the picture; None of a small one or a failure."""
+        assert spec.knob_value is not None
+        _, picture, _ = self._picture(spec.rung)
+        if picture.width * picture.height < _SAMPLED_PIXELS:
+            return None
+        key = str(spec.rung.settings)
+        if key not in self._samples:
+            self._samples = {key: _bands(picture)}
+        sample = self._samples[key]
+        try:
+            data, _ = self._pixels(sample, round(spec.knob_value), spec.rung, _NO_METADATA)
+        except (EncodeError, OSError, ValueError, MemoryError):
+            return None
+        return len(data) * picture.height / sample.height
+
+    def _pixels(self, picture: Image.Image, quality: int, rung: Rung, metadata: Metadata) -> tuple[bytes, str]:
+        """The encoded picture and what encoded it; of a JPEG, the metadata come later."""
+        if rung.encoder == "jpeg":
+            sampling = str(rung.settings.get("subsampling", "4:2:0"))
+            return jpeg.encode(picture, quality, sampling, self._job.source.name)
+        return _save(rung.encoder, picture, _options(rung.encoder, quality, rung.settings), metadata), rung.encoder
+
+    def _picture(self, rung: Rung) -> tuple[Image.Image, Image.Image, tuple[str, ...]]:
+        """The picture as decoded, as the rung encodes it, and what was converted between."""
         if self._decoded is None:
             self._decoded = stills.load(self._job.source.path)
-        if alpha not in self._converted:
-            self._converted[alpha] = stills.as_rgb(self._decoded, alpha=alpha)
-        return self._decoded, self._converted[alpha]
+        alpha, scale = rung.encoder in _TRANSPARENT, Reduction.of(rung.settings).scale
+        if (alpha, scale) not in self._converted:
+            picture, notes = stills.as_rgb(self._decoded, alpha=alpha)
+            if scale is not None:
+                info = picture.info
+                picture = picture.resize(scaled_size(*picture.size, scale), Image.Resampling.LANCZOS)
+                picture.info = info
+            self._converted = {(alpha, scale): (picture, notes)}
+        return self._decoded, *self._converted[alpha, scale]
 
     def _segments(self, picture: Image.Image, metadata: Metadata) -> tuple[list[Segment], dict[str, str]]:
         """All marker segments of the output: a JPEG's own as they are, another format's as JPEG can hold them."""
@@ -101,6 +131,18 @@ class LossyStill:
         if head := _resolution(picture):
             kept.insert(0, head)
         return kept, notes | dropped
+
+
+def _bands(picture: Image.Image) -> Image.Image:
+    """Bands of whole blocks, from the top of a picture to its bottom."""
+    pixels = min(_BANDS_PIXELS, picture.width * picture.height // _BANDS_SHARE)
+    count = max(1, pixels // (picture.width * _BAND_ROWS))
+    bands = Image.new(picture.mode, (picture.width, count * _BAND_ROWS))
+    room = picture.height - _BAND_ROWS
+    for number in range(count):
+        top = room * (2 * number + 1) // (2 * count) // _BAND_ROWS * _BAND_ROWS
+        bands.paste(picture.crop((0, top, picture.width, top + _BAND_ROWS)), (0, number * _BAND_ROWS))
+    return bands
 
 
 def _resolution(picture: Image.Image) -> Segment | None:

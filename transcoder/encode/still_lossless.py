@@ -16,7 +16,13 @@ from transcoder.encode.recoding import recode_jpeg, recode_png
 from transcoder.errors import EncodeError
 from transcoder.media import anatomy, stills
 from transcoder.media.anatomy.jpeg import layout
-from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate
+from transcoder.model import Encoded, EncodeSpec, Fate, ItemFate, StillInfo
+
+_FULL_BITS, _SAVES_AT_MOST = 40, 2
+"""Bits for each 64 pixels, from which on the best of 35 JPEGs of the corpus was re-coded to 0.73 of its size; emptier
+ones gain from longer runs of nothing."""
+_QUICK_BYTES = 300_000
+"""Re-coding a smaller one takes no time that would be worth saving."""
 
 
 class LosslessStill:
@@ -29,9 +35,11 @@ class LosslessStill:
         """:raises EncodeError: where the re-coding fails or does not prove lossless."""
         path = self._job.source.path
         self._job.tick("encode", 0, None)
-        image = stills.load(path)
         still = self._job.source.still
         assert still is not None
+        if spec.rung.encoder == "jpeg-recode":
+            self._must_be_worth_trying(still)
+        image = stills.load(path)
         notes: dict[str, str] = {}
         if spec.rung.encoder == "jpeg-recode":
             data, notes = self._jpeg(path.read_bytes())
@@ -53,6 +61,20 @@ class LosslessStill:
             lossless_proof="every decoded sample equals the source's",
             fates=spec.rung.fates + carrying.account_for(still, target, written, notes) + _lost_bytes(still.damage),
         )
+
+    def _must_be_worth_trying(self, still: StillInfo) -> None:
+        """:raises EncodeError: where the picture in a JPEG is far over the cap, and full enough to stay so."""
+        shape, cap = layout(self._job.source.path.read_bytes()), self._job.cap_bytes
+        if shape.end is None or still.damage:
+            return
+        coded = shape.end - sum(len(segment.payload) for segment in shape.segments)
+        full = coded * 8 * 64 > _FULL_BITS * still.width * still.height
+        if full and coded > max(_QUICK_BYTES, _SAVES_AT_MOST * cap):
+            raise EncodeError(
+                f"its picture alone takes {coded} bytes, over {_SAVES_AT_MOST} times the cap of {cap}, and re-coding"
+                " one as full as this saves a third at most",
+                where=self._job.source.name,
+            )
 
     def _jpeg(self, source: bytes) -> tuple[bytes, dict[str, str]]:
         """The re-coded picture with all it may keep; what lies behind it as well, where there is room."""

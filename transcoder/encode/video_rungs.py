@@ -109,7 +109,7 @@ def video_rungs(
             extension=profile.video.containers[0],
             settings=settings,
             knob=Knob(
-                name="target_bytes", low=cap * 0.05, high=cap * 1.05, start=cap * FIRST_AIM,
+                name="target_bytes", low=cap * 0.05, high=cap * 1.1, start=cap * FIRST_AIM,
                 integer=False, proportional=True,
             ),
             fates=fates.re_encode_video(source, codec, pixel_format),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from transcoder.jobs.posting import Allowed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsConfig:
@@ -36,6 +38,8 @@ class JobsConfig:
     """A worker that has not been heard for so long has its jobs given to others."""
     retention_s: float | None = None
     """Jobs that ended so long ago are removed with their files; None keeps everything."""
+    webhooks: Allowed = field(default_factory=Allowed)
+    """Whom webhooks may reach; nobody means that there are none."""
 
     @property
     def embedded(self) -> bool:

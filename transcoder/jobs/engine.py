@@ -19,6 +19,7 @@ from typing import IO, Any
 from transcoder.audit.base import Journal, NoJournal
 from transcoder.errors import StorageError
 from transcoder.jobs.config import JobsConfig
+from transcoder.jobs.courier import Courier
 from transcoder.jobs.dispatch import APPLICATION, QUEUE, VERSION, WORKFLOW, Dispatcher
 from transcoder.jobs.helping import Helping
 from transcoder.jobs.ledger import Ledger
@@ -26,6 +27,7 @@ from transcoder.jobs.objects import Objects
 from transcoder.jobs.upkeep import Upkeep
 from transcoder.jobs.work import AGAIN, Work
 from transcoder.jobs.workers import Workers
+from transcoder.jobs.workplace import Workplace
 
 EMBEDDED = "embedded"
 _QUEUE_POLL_S = 0.1
@@ -44,11 +46,12 @@ class Engine:
         self._config, self._ledger = config, ledger
         # Never the engine's default: two hosts of the same name would each take the other's jobs for its own.
         self.id = EMBEDDED if config.embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._work = Work(config, ledger, objects, self.id)
+        self._place = Workplace(config.work, self.id)
+        self._work = Work(config, ledger, objects, self.id, self._place.folder)
         self._workers = Workers(ledger.engine, self.id, dead_after_s=config.dead_after_s, slots=config.concurrency)
         self._dispatcher = Dispatcher(config, ledger)
         self._upkeep = Upkeep(config, ledger, objects, self._dispatcher, worker=self.id, journal=journal or NoJournal())
-        self._helping = Helping(config, ledger, objects, self.id, self._idle)
+        self._helping = Helping(config, ledger, objects, self.id, self._idle, self._place.folder)
         self._stopped = threading.Event()
         self._lock: IO[bytes] | None = None
 
@@ -57,10 +60,14 @@ class Engine:
         self._config.work.mkdir(parents=True, exist_ok=True)
         if self._config.embedded:
             self._lock = _hold(self._config)
+        self._place.open()
         self._workers.enter()
         dbos = self._launch()
         threading.Thread(target=self._beat, args=(dbos,), daemon=True, name="beat").start()
         threading.Thread(target=self._look_after, daemon=True, name="upkeep").start()
+        if self._config.webhooks:
+            courier = Courier(self._ledger.engine, self._config.webhooks)
+            threading.Thread(target=courier.run, args=(self._stopped,), daemon=True, name="courier").start()
         if not self._config.embedded:  # there is nobody else who could be helped
             threading.Thread(target=self._helping.run, daemon=True, name="helping").start()
 
@@ -122,6 +129,7 @@ class Engine:
         while not self._stopped.wait(self._upkeep.interval_s):
             try:
                 self._upkeep.run()
+                self._place.sweep()
             except Exception as error:  # noqa: BLE001 - it comes round again
                 log.warning("upkeep: %s", str(error).splitlines()[0])
 
@@ -145,6 +153,7 @@ class Engine:
         waited.wait(0.3)  # the last one writes down that it hands its job back
         with contextlib.suppress(Exception):  # without a database others notice by the missing beat
             self._workers.leave()
+        self._place.close()
 
 
 def _hold(config: JobsConfig) -> IO[bytes]:

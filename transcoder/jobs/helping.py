@@ -25,13 +25,15 @@ class Helping:
     """Makes chunks for others while this worker has nothing to do itself.
 
     :param idle: whether it has nothing to do.
+    :param folder: its own, for parts.
     """
 
     def __init__(
-        self, config: JobsConfig, ledger: Ledger, objects: Objects, worker: str, idle: Callable[[], bool]
-    ) -> None:
+        self, config: JobsConfig, ledger: Ledger, objects: Objects, worker: str, idle: Callable[[], bool],
+        folder: Path,
+    ) -> None:  # fmt: skip
         self._config, self._ledger, self._objects, self._worker = config, ledger, objects, worker
-        self._idle = idle
+        self._idle, self._folder = idle, folder
         self._failed: set[tuple[str, str]] = set()
         """What could not be made here; the job's own process makes it, or says why not."""
         self._source: tuple[str, Path] | None = None
@@ -59,7 +61,7 @@ class Helping:
             self._let_go(None)
             return
         job_id, name = found
-        job, folder = self._ledger.get(job_id), self._config.work / f"help-{secrets.token_hex(6)}"
+        job, folder = self._ledger.get(job_id), self._folder / f"help-{secrets.token_hex(6)}"
         kept = False
         self.helping = True
         try:
@@ -105,13 +107,13 @@ class Helping:
     def _material(self, job: Job) -> Path:
         if self._source is None or self._source[0] != job.id:
             self._let_go(job.id)
-            folder = self._config.work / f"help-source-{secrets.token_hex(6)}"
+            folder = self._folder / f"help-source-{secrets.token_hex(6)}"
             self._source = job.id, material.fetch(job.source, self._objects, folder)
         return self._source[1]
 
     def _let_go(self, job_id: str | None) -> None:
         if self._source is not None and self._source[0] != job_id:
-            if self._source[1].parent.parent == self._config.work:
+            if self._source[1].parent.parent == self._folder:
                 shutil.rmtree(self._source[1].parent, ignore_errors=True)
             self._source = None
 

@@ -14,6 +14,7 @@ from transcoder.errors import UsageError
 from transcoder.jobs import sources
 from transcoder.jobs.base import ENDED, Job, JobState, Outcome, Submission
 from transcoder.jobs.database import now, upsert
+from transcoder.jobs.outbox import announce
 from transcoder.jobs.records import Filter, conditions, job_of, readable
 from transcoder.jobs.tables import jobs
 
@@ -107,6 +108,7 @@ class Ledger:
             change = _change().where(jobs.c.id == job_id)
             if state == JobState.QUEUED:
                 connection.execute(change.values(cancel=reason, **_stopped(connection, reason)))
+                announce(connection, job_id)
             elif state == JobState.RUNNING and asked is None:  # the first who asks is the one who did it
                 connection.execute(change.values(cancel=reason))
         return self.get(job_id)
@@ -135,7 +137,7 @@ class Ledger:
             same = (jobs.c.id == job.id) & (jobs.c.revision == job.revision)
             ended = {"state": str(JobState.FAILED), "phase": str(JobState.FAILED), "error": json.dumps(error)}
             changed = _change().where(same).values(**ended, worker=None, ended=now(connection))
-            return connection.execute(changed).rowcount == 1
+            return _ended(connection, changed, job.id)
 
     def requeue(self, job: Job) -> Job | None:
         """Let a job whose run the engine has lost be run once more; what it tried still counts.
@@ -168,7 +170,8 @@ class Ledger:
                 sa.select(jobs.c.cancel).where(open_ & jobs.c.cancel.is_not(None)).with_for_update()
             ).scalar()
             if asked is not None:  # and the worker that was to stop it is gone
-                connection.execute(_change().where(open_).values(**_stopped(connection, asked), worker=None))
+                stopped = _change().where(open_).values(**_stopped(connection, asked), worker=None)
+                _ended(connection, stopped, job_id)
                 return None
             # Whoever had it neither ended it nor gave it back.
             fell = sa.case((jobs.c.state == JobState.RUNNING, 1), else_=0)
@@ -223,7 +226,7 @@ class Ledger:
             }  # fmt: skip
             if outcome.state in (JobState.DELIVERED, JobState.REFUSED):
                 values["percent"] = 100.0
-            return connection.execute(_change().where(_mine(job)).values(**values)).rowcount == 1
+            return _ended(connection, _change().where(_mine(job)).values(**values), job.id)
 
     def warn(self, job_id: str, text: str, *, once: str | None = None) -> bool:
         """Add a warning. False where the job ended, has it already, or has one that begins with ``once``."""
@@ -247,6 +250,14 @@ class Ledger:
 
 def _change() -> sa.Update:
     return sa.update(jobs).values(revision=jobs.c.revision + 1)
+
+
+def _ended(connection: Connection, change: sa.Update, job_id: str) -> bool:
+    """End a job by this change, and have webhooks told of it: both or neither, whenever the power goes."""
+    if connection.execute(change).rowcount != 1:
+        return False
+    announce(connection, job_id)
+    return True
 
 
 def _mine(job: Job) -> sa.ColumnElement[bool]:

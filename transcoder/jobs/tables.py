@@ -147,3 +147,35 @@ uploads = Table(
     Column("created", Double, nullable=False),
     Column("expires", Double, nullable=False),
 )
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("owner", String(40), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("cases", Text),
+    Column("created", Double, nullable=False),
+    Column("disabled", Text),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("webhook", String(40), nullable=False),
+    Column("job_id", String(40)),
+    Column("event", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created", Double, nullable=False),
+    Column("next_at", Double),
+    Column("lease", String(40)),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("delivered_at", Double),
+    Index("webhook_deliveries_due", "next_at"),
+    Index("webhook_deliveries_of", "webhook", "created"),
+)

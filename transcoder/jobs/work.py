@@ -38,10 +38,12 @@ class Work:
     """Does attempts.
 
     :param worker: this worker's name, unique for each start.
+    :param folder: its own, for attempts.
     """
 
-    def __init__(self, config: JobsConfig, ledger: Ledger, objects: Objects, worker: str) -> None:
+    def __init__(self, config: JobsConfig, ledger: Ledger, objects: Objects, worker: str, folder: Path) -> None:
         self._config, self._ledger, self._objects, self._worker = config, ledger, objects, worker
+        self._folder = folder
         self._busy: set[tuple[str, int]] = set()
         self._turns = Turns()
         self.leaving = False
@@ -76,7 +78,7 @@ class Work:
         """One attempt, with what is written down of it; None where the worker leaves."""
         extra = job.known_as
         log.info("attempt %d at %s begins", job.attempt, job.source.name, extra=extra)
-        folder = self._config.work / f"{job.id}-{job.attempt}-{secrets.token_hex(4)}"
+        folder = self._folder / f"{job.id}-{job.attempt}-{secrets.token_hex(4)}"
         try:
             outcome = await self._outcome(job, folder)
         finally:
@@ -95,6 +97,7 @@ class Work:
             log.warning("attempt %d failed and is tried again: %s", job.attempt, outcome.error, extra=extra)
             await self._database(lambda: self._ledger.give_back(job, text))
             return AGAIN
+        await asyncio.to_thread(self._drop_earlier, job)
         counted = await self._database(lambda: self._ledger.end(job, outcome))
         if counted:
             with contextlib.suppress(StorageError):  # upkeep finds what is left
@@ -191,6 +194,12 @@ class Work:
         return Outcome(
             state=outcome.state, verdict=outcome.verdict, error=outcome.error, delivery=place, files=files, result=shown
         )
+
+    def _drop_earlier(self, job: Job) -> None:
+        """Files that attempts stored which were killed before their end: nobody will name them any more."""
+        for number in range(1, job.attempt):
+            with contextlib.suppress(StorageError):
+                self._objects.remove(f"deliveries/{job.id}/{number}")
 
     async def _database(self, ask: Callable[[], T]) -> T:
         """Ask the database until it answers: an outage must cost neither a job nor its result."""

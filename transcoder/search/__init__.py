@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from transcoder.search.choice import accept_nearest, choose, describe_missed, errors_of, missed_floors, nearer
 from transcoder.search.enlarging import SmallestCap, smallest_cap
-from transcoder.search.filling import FILL_AIM, FILL_GOAL, MAX_ENCODES, Filled, Probe, fill, propose
+from transcoder.search.filling import FILL_GOAL, MAX_ENCODES, Filled, Probe, fill
+from transcoder.search.proposing import FILL_AIM, propose
 
 __all__ = [
     "FILL_AIM",

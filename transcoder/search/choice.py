@@ -8,7 +8,7 @@ from dataclasses import replace
 from transcoder.encode import balance
 from transcoder.errors import EncodeError
 from transcoder.model import Attempt, Choice, Encoded, EncodeSpec, Fidelity, Rung
-from transcoder.search.filling import Filled, Probe, fill
+from transcoder.search.filling import Filled, OverCap, Probe, fill
 
 _SECOND_AIM = 0.985
 """Where an encode with moved bits aims: it is not corrected, so it must not miss."""
@@ -99,8 +99,10 @@ def _try_rung(
         try:
             filled = fill(rung, cap_bytes, probe, max_encodes=max_encodes)
         except EncodeError as error:
+            encodes = 0 if isinstance(error, OverCap) else 1
+            reason = error.message if isinstance(error, OverCap) else str(error)
             yield (
-                Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=str(error), encodes=1),
+                Attempt(spec=EncodeSpec(rung=rung), bytes=None, fidelity=None, rejected_for=reason, encodes=encodes),
                 None,
             )
             return

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from transcoder.errors import EncodeError
 from transcoder.model import Attempt, EncodeSpec
 from transcoder.search.choice import errors_of
-from transcoder.search.filling import QUALITY_SLOPE, Probe
+from transcoder.search.filling import Probe
+from transcoder.search.proposing import QUALITY_SLOPE
 
 
 @dataclass(frozen=True, slots=True)

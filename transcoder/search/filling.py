@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from transcoder.errors import EncodeError
-from transcoder.model import Encoded, EncodeSpec, Fidelity, Knob, Rung
+from transcoder.model import Encoded, EncodeSpec, Fidelity, Rung
+from transcoder.search.outlook import Outlook
+from transcoder.search.proposing import Point, propose
 
 FILL_GOAL = 0.99
 """A file at or above this share of the cap is full; another encode would cost more than it brings."""
-FILL_AIM = 0.996
-"""Where corrections aim: above the goal, with room for an encoder's miss."""
 MAX_ENCODES = {"target_bytes": 5, "quality": 6}
-QUALITY_SLOPE = 0.028
-"""Typical growth of ln(size) for one JPEG quality step between 40 and 90, before two points are known."""
+
+
+class OverCap(EncodeError):
+    """What a sample says so plainly that nothing was encoded."""
 
 
 class Probe(Protocol):
@@ -24,6 +24,10 @@ class Probe(Protocol):
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         """Make the file. :raises EncodeError: where it cannot be made."""
+        ...
+
+    def forecast(self, spec: EncodeSpec) -> float | None:
+        """About how many bytes ``encode`` would give, at a fraction of its cost; None where nobody can tell."""
         ...
 
     def measure(self, encoded: Encoded) -> Fidelity:
@@ -45,19 +49,25 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe, *, max_encodes: int | None = 
     """Find the knob value whose file is largest but not over the cap.
 
     Sizes are assumed to rise with the knob but not to follow any exact law; the search keeps a bracket, so a
-    bad guess costs an encode and never the result.
+    bad guess costs an encode and never the result. Where sizes can be foretold from a sample, that is where it looks.
 
     :param max_encodes: how often to try; None means what the knob is worth.
+    :raises OverCap: where a sample says that nothing can fit.
     :raises EncodeError: where no attempt can be encoded.
     """
     if rung.knob is None:
         spec = EncodeSpec(rung=rung)
         encoded = probe.encode(spec)
         return Filled(spec, encoded, 1, encoded.bytes <= cap_bytes)
-    knob, value = rung.knob, rung.knob.start
+    knob = rung.knob
+    outlook = Outlook.over(rung, knob, probe)
+    if outlook is not None and (least := outlook.over_cap(cap_bytes)) is not None:
+        raise OverCap(f"at its lowest quality it would take about {least} bytes, over the cap of {cap_bytes}")
+    first = outlook.best((), cap_bytes) if outlook is not None else None
+    value = knob.start if first is None else first
     under: Filled | None = None
     smallest: Filled | None = None
-    points: list[tuple[float, int]] = []
+    points: list[Point] = []
     limit = max_encodes or MAX_ENCODES[knob.name]
     for number in range(1, limit + 1):
         spec = EncodeSpec(rung=rung, knob_value=value)
@@ -75,7 +85,7 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe, *, max_encodes: int | None = 
             under = tried
         if tried.fits and (encoded.bytes >= FILL_GOAL * cap_bytes or encoded.saturated):
             break
-        proposal = propose(knob, points, cap_bytes)
+        proposal = outlook.best(points, cap_bytes) if outlook is not None else propose(knob, points, cap_bytes)
         if proposal is None:
             break
         # The last encodes must not be a gamble while nothing fits yet.
@@ -87,64 +97,3 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe, *, max_encodes: int | None = 
     best = under or smallest
     assert best is not None
     return Filled(best.spec, best.encoded, len(points), best.fits)
-
-
-def propose(knob: Knob, points: Sequence[tuple[float, int]], cap_bytes: int) -> float | None:
-    """The next knob value worth trying, or None where nothing between the bracket is left.
-
-    Works in (knob, ln size), or in (ln knob, ln size) where size is proportional to the knob. Once one
-    value fits and another does not, it follows the secant of the two sizes nearest to the goal where that
-    stays inside the bracket, and else interpolates between its ends; before that it extrapolates. A tenth of
-    the bracket is kept away from both ends, so that it shrinks at every step.
-    """
-    fits = [point for point in points if point[1] <= cap_bytes]
-    over = [point for point in points if point[1] > cap_bytes]
-    wanted = math.log(cap_bytes * FILL_AIM)
-    if fits and over:
-        below, above = max(fits), min(over)
-        if knob.integer and above[0] - below[0] <= 1:
-            return None
-        guess = _between(knob, below, above, _beyond(knob, points, wanted), wanted)
-    else:
-        guess = min(max(_beyond(knob, points, wanted), knob.low), knob.high)
-    if knob.integer:
-        guess = float(math.floor(guess))
-        if fits and over:
-            guess = min(max(guess, below[0] + 1), above[0] - 1)
-    tried = any(abs(guess - x) <= 1e-4 * max(abs(x), 1e-9) for x, _ in points)
-    return None if tried else guess
-
-
-_Point = tuple[float, int]
-
-
-def _scale(knob: Knob, x: float) -> float:
-    return math.log(x) if knob.proportional else x
-
-
-def _unscale(knob: Knob, u: float) -> float:
-    return math.exp(u) if knob.proportional else u
-
-
-def _between(knob: Knob, below: _Point, above: _Point, secant: float, wanted_log_size: float) -> float:
-    u1, u2 = _scale(knob, below[0]), _scale(knob, above[0])
-    share = (_scale(knob, max(secant, 1e-9)) - u1) / (u2 - u1)
-    if not 0 < share < 1:
-        rise = math.log(above[1]) - math.log(below[1])
-        share = (wanted_log_size - math.log(below[1])) / rise if rise > 0 else 0.5
-    return _unscale(knob, u1 + (u2 - u1) * min(max(share, 0.1), 0.9))
-
-
-def _beyond(knob: Knob, points: Sequence[_Point], wanted_log_size: float) -> float:
-    """Extrapolate from the outermost point, with the slope of the outer two where they show a sensible one."""
-    typical = 1.0 if knob.proportional else QUALITY_SLOPE
-    ordered = sorted(points, key=lambda point: abs(math.log(point[1]) - wanted_log_size))
-    x1, size1 = ordered[0]
-    slope = typical
-    if len(ordered) > 1:
-        x2, size2 = ordered[1]
-        run = _scale(knob, x2) - _scale(knob, x1)
-        slope = (math.log(size2) - math.log(size1)) / run if run else typical
-        # A flat stretch says little about the next one: half the typical slope at the least.
-        slope = max(slope, typical / 2)
-    return _unscale(knob, _scale(knob, x1) + (wanted_log_size - math.log(size1)) / slope)

@@ -41,7 +41,7 @@ class Rule:
 
 _READ, _VIEW, _LIST = Rule("access-read", fold=True), Rule("access-view", fold=True), Rule("access-list", fold=True)
 _SUBMIT, _CANCEL, _RETRY = Rule("access-submit"), Rule("access-cancel"), Rule("access-retry")
-_HOLD = Rule("access-hold")
+_HOLD, _WEBHOOK = Rule("access-hold"), Rule("access-webhook")
 _DOWNLOAD, _VERIFY, _UPLOAD = Rule("access-download"), Rule("access-verify"), Rule("access-upload", fold=True)
 RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/jobs"): _SUBMIT,
@@ -59,6 +59,13 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("HEAD", "/v1/uploads/{upload_id}"): _UPLOAD,
     ("PATCH", "/v1/uploads/{upload_id}"): _UPLOAD,
     ("DELETE", "/v1/uploads/{upload_id}"): Rule("access-upload"),
+    ("POST", "/v1/webhooks"): _WEBHOOK,
+    ("GET", "/v1/webhooks"): Rule("access-webhook", fold=True),
+    ("GET", "/v1/webhooks/{webhook_id}"): Rule("access-webhook", fold=True),
+    ("DELETE", "/v1/webhooks/{webhook_id}"): _WEBHOOK,
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): Rule("access-webhook", fold=True),
+    ("POST", "/v1/webhooks/{webhook_id}/test"): _WEBHOOK,
+    ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry"): _WEBHOOK,
     ("GET", "/jobs"): _LIST,
     ("GET", "/new"): Rule("access-form", fold=True),
     ("GET", "/jobs/{job_id}"): _READ,

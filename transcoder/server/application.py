@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from transcoder.errors import TranscodeError
 from transcoder.server import openapi, problem
-from transcoder.server.api import jobs, others, resumable, verifying
+from transcoder.server.api import jobs, others, resumable, verifying, webhooks
 from transcoder.server.bodies import Bodies
 from transcoder.server.counting import Counts
 from transcoder.server.observing import Observed, Recorder
@@ -75,6 +75,7 @@ def create(service: Service) -> FastAPI:
     app.include_router(jobs.router)
     app.include_router(resumable.router)
     app.include_router(verifying.router)
+    app.include_router(webhooks.router)
     app.include_router(others.router)
     pages.install(app)
     openapi.install(app)

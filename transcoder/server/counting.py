@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from prometheus_client.registry import Collector
 
 from transcoder.jobs.figures import DURATIONS_S, figures
+from transcoder.jobs.hooks import backlog
 from transcoder.jobs.ledger import Ledger
 from transcoder.jobs.workers import Workers
 from transcoder.version import __version__
@@ -39,6 +40,12 @@ class _Queue(Collector):
         yield GaugeMetricFamily(
             "transcoder_jobs_at_risk", "Jobs that will miss their deadline, as far as can be seen.", found.at_risk
         )
+        told = GaugeMetricFamily(
+            "transcoder_webhook_deliveries", "What webhooks wait for, were told, or were given up on.", labels=["state"]
+        )
+        for outcome, number in backlog(self._ledger.engine).items():
+            told.add_metric([outcome], number)
+        yield told
         took = HistogramMetricFamily("transcoder_job_duration_seconds", "From a job's first attempt to its end.")
         bounds = [(str(bound), float(count)) for bound, count in zip(DURATIONS_S, found.ended_within, strict=True)]
         took.add_metric([], [*bounds, ("+Inf", float(found.ended))], sum_value=found.ended_total_s)

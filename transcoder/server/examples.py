@@ -38,6 +38,24 @@ _PROFILE = {
     "name": "cps-twif-1mb", "title": "CPS, TWIF, 1 MB", "cap_bytes": 1_000_000,
     "summary": "at most 1,000,000 bytes a file", "toml": 'name = "cps-twif-1mb"\n',
 }  # fmt: skip
+_WEBHOOK = {
+    "id": "whk_0f3c5a7e9b1d2f4a6c8e0b1d", "url": "https://cms.example/evidence", "events": ["job.delivered"],
+    "cases": ["45AA1234526"], "created_at": "2026-11-24T09:00:00Z", "disabled": None,
+}  # fmt: skip
+_TOLD = {
+    "id": "msg_0f3c5a7e9b1d2f4a6c8e0b1d", "event": "job.delivered", "job": _JOB, "state": "delivered", "attempts": 1,
+    "status": 204, "error": None, "created_at": "2026-11-24T09:00:21Z", "next_at": None,
+    "delivered_at": "2026-11-24T09:00:22Z",
+}  # fmt: skip
+_PINGED = _TOLD | {
+    "event": "ping",
+    "job": None,
+    "state": "waiting",
+    "status": None,
+    "attempts": 0,
+    "delivered_at": None,
+}
+_HOOK = {"webhook_id": _WEBHOOK["id"]}
 _HEAD = {"Tus-Resumable": "1.0.0"}
 _READY = {"status": "ready", "database": "ok", "storage": "ok", "workers": 1}
 _ONE = {"job_id": _JOB}
@@ -91,6 +109,18 @@ OPERATIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         "parameters": _ONE, "body": {"multipart/form-data": {"file": ["(bytes)", "(bytes)"]}},
         "answers": {"200": DELIVERED},
     },
+    ("post", "/v1/webhooks"): {
+        "body": {"application/json": {"url": _WEBHOOK["url"], "events": ["job.delivered"], "cases": ["45AA1234526"]}},
+        "answers": {"201": {**_WEBHOOK, "secret": "whsec_" + "A" * 43 + "="}},
+    },
+    ("get", "/v1/webhooks"): {"answers": {"200": [_WEBHOOK]}},
+    ("get", "/v1/webhooks/{webhook_id}"): {"parameters": _HOOK, "answers": {"200": _WEBHOOK}},
+    ("delete", "/v1/webhooks/{webhook_id}"): {"parameters": _HOOK},
+    ("get", "/v1/webhooks/{webhook_id}/deliveries"): {"parameters": _HOOK, "answers": {"200": [_TOLD]}},
+    ("post", "/v1/webhooks/{webhook_id}/test"): {"parameters": _HOOK, "answers": {"202": _PINGED}},
+    ("post", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry"): {
+        "parameters": {**_HOOK, "delivery_id": _TOLD["id"]}, "answers": {"202": {**_TOLD, "state": "waiting"}},
+    },
     ("get", "/v1/profiles"): {"answers": {"200": [_PROFILE]}},
     ("get", "/v1/profiles/{name}"): {"parameters": {"name": "cps-twif-1mb"}, "answers": {"200": _PROFILE}},
     ("get", "/metrics"): {"answers": {"200": 'transcoder_jobs{state="queued"} 0.0\n'}},
@@ -111,6 +141,7 @@ ERRORS: Mapping[int, Mapping[str, str]] = {
     409: {"idempotency-conflict": "this idempotency key was used for another file or other options",
           "not-retryable": "it is running; only what failed, was refused or was cancelled is run again",
           "not-delivered": "it is queued: there is nothing to verify", "upload-offset": "it goes on at another place",
+          "webhooks-off": "this service tells nobody: no host is allowed",
           "upload-incomplete": "not all of it has arrived", "upload-elsewhere": "it lies on another machine"},
     410: {"job-removed": "removed with its files on 2026-11-24: it ended on 2026-10-24",
           "source-removed": "the file was removed meanwhile: nothing had named it for long",
@@ -119,7 +150,9 @@ ERRORS: Mapping[int, Mapping[str, str]] = {
     413: {"upload-too-large": "the file is longer than 20,000,000,000 bytes"},
     415: {"unsupported-media-type": "the body must be application/offset+octet-stream"},
     422: {"invalid-request": "limit: Input should be less than or equal to 200",
-          "profile-unknown": "no such profile: no-such-profile"},
+          "profile-unknown": "no such profile: no-such-profile",
+          "webhook-url": "a webhook's URL is https://host/path, without a user or a fragment",
+          "webhook-host": "the operator of this service has not allowed this host"},
     423: {"upload-busy": "somebody writes to it"},
     429: {"too-many-requests": "more than 1200 requests a minute"},
     460: {"checksum-mismatch": "what arrived is not what was announced"},

@@ -46,7 +46,7 @@ _OF_CODE = {
     "invalid-request": 422, "request-timeout": 408, "disk-full": 507, "too-many-uploads": 503, "token-unknown": 404,
     "unsupported-media-type": 415, "upload-expired": 410, "upload-elsewhere": 409, "upload-busy": 423,
     "upload-offset": 409, "upload-incomplete": 409, "checksum-mismatch": 460, "tus-version": 412,
-    "not-delivered": 409, "job-removed": 410, "source-removed": 410,
+    "not-delivered": 409, "job-removed": 410, "source-removed": 410, "webhooks-off": 409,
 }  # fmt: skip
 """Codes with a status of their own."""
 TITLES = {

@@ -232,3 +232,45 @@ class VerificationShape(BaseModel):
 
 def _moment(seconds: float | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+
+
+class WebhookWishes(Strict):
+    """Whom to tell of what."""
+
+    url: str = Field(min_length=1, max_length=2000, description="https, at a host that the operator has allowed.")
+    events: list[Text] = Field(default_factory=list, max_length=10, description="None means every end of a job.")
+    cases: list[Text] | None = Field(
+        None, max_length=200, description="Case references; null means all that the token sees."
+    )
+
+
+class WebhookShape(BaseModel):
+    """A webhook, without its secret."""
+
+    id: str
+    url: str
+    events: list[str]
+    cases: list[str] | None
+    created_at: datetime
+    disabled: str | None = Field(description="Why it is not told any more.")
+
+
+class NewWebhookShape(WebhookShape):
+    """A webhook as it was made."""
+
+    secret: str = Field(description="Signs what it is told; shown once.")
+
+
+class ToldShape(BaseModel):
+    """One delivery to a webhook."""
+
+    id: str = Field(description="Header webhook-id, the same at each attempt.")
+    event: str
+    job: str | None
+    state: str = Field(description="waiting, delivered or dead.")
+    attempts: int
+    status: int | None = Field(description="Of the receiver's last answer.")
+    error: str | None
+    created_at: datetime
+    next_at: datetime | None
+    delivered_at: datetime | None

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transcoder.model import Box, DetectorUse
-from transcoder.vision import opencv, weights
+from transcoder.vision import memory, opencv, weights
 from transcoder.vision.weights import ModelUnavailable
 
 Picture = NDArray[np.uint8]
@@ -236,10 +235,5 @@ def _to_canon(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
-@lru_cache(maxsize=1)
-def shared() -> FaceFinder:
-    """The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself.
-
-    :raises ModelUnavailable: as ``FaceFinder``; asked again, it tries again.
-    """
-    return FaceFinder()
+shared = memory.Shared(FaceFinder)
+"""The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself."""

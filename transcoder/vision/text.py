@@ -12,14 +12,13 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transcoder.model import Box, DetectorUse
-from transcoder.vision import opencv, weights
+from transcoder.vision import memory, opencv, weights
 from transcoder.vision.weights import ModelUnavailable
 from transcoder.vision.wording import edit_distance_ratio, looks_like_plate, normalise
 
@@ -285,10 +284,5 @@ def _distinct(candidates: list[_Candidate]) -> list[_Candidate]:
     return kept
 
 
-@lru_cache(maxsize=1)
-def shared() -> TextReader:
-    """The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself.
-
-    :raises ModelUnavailable: as ``TextReader``; asked again, it tries again.
-    """
-    return TextReader()
+shared = memory.Shared(TextReader)
+"""The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself."""

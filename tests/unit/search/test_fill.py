@@ -93,3 +93,30 @@ def test_a_byte_target_falls_back_to_its_lowest_value_before_giving_up() -> None
     cap = 32_768
     filled = search.fill(factories.bytes_rung(cap), cap, FakeProbe(lambda value: 23_699 + int(2 * value)))
     assert filled.fits
+
+
+def test_a_sample_that_is_a_fifth_off_leaves_two_encodes() -> None:
+    def size_of(quality: float) -> int:
+        return int(40_000 * 1.028**quality)
+
+    probe = FakeProbe(size_of, foretold=lambda quality: 0.8 * size_of(quality))
+    filled = search.fill(factories.quality_rung(), 400_000, probe)
+    best = max(quality for quality in range(5, 101) if size_of(quality) <= 400_000)
+    assert filled.spec.knob_value == best
+    assert filled.encodes == 2
+
+
+def test_a_sample_that_foretells_nonsense_never_leads_over_the_cap() -> None:
+    probe = FakeProbe(lambda quality: int(40_000 * 1.03**quality), foretold=lambda quality: 90_000 - 500 * quality)
+    filled = search.fill(factories.quality_rung(), 400_000, probe)
+    assert filled.fits
+    assert filled.encoded.bytes <= 400_000
+
+
+def test_what_a_sample_shows_to_be_far_over_the_cap_is_not_encoded() -> None:
+    probe = FakeProbe(lambda _: 900_000, foretold=lambda _: 900_000)
+    choice = search.choose([factories.quality_rung()], 400_000, {}, probe)
+    assert choice.winner is None
+    assert probe.encoded == []
+    assert choice.attempts[0].rejected_for.endswith("about 900000 bytes, over the cap of 400000")
+    assert choice.attempts[0].encodes == 0

@@ -44,6 +44,9 @@ class Encoders:
         size = self._size_of(spec.knob_value, len(self.specs))
         return factories.encoded(size=size, settings=spec.rung.settings)
 
+    def forecast(self, spec: EncodeSpec) -> float | None:
+        return None
+
     def measure(self, encoded: Encoded) -> Fidelity:
         self.measured += 1
         face = self._face_of(roi.offsets_of(encoded.settings).get(RegionKind.FACE, 0.0))

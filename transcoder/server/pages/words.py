@@ -72,6 +72,8 @@ EVENTS = {
     "job-removed": "removed an old job", "source-removed": "removed an old source",
     "access-hold": "changed whether a job is kept", "access-refused": "was refused", "access-folded": "did this again",
     "sign-in": "signed in", "sign-out": "signed out",
+    "access-webhook": "looked at webhooks or changed them", "webhook-created": "made a webhook",
+    "webhook-removed": "ended a webhook",
     "token-created": "made a token", "token-revoked": "revoked a token",
 }  # fmt: skip
 ADVICE = {"yes": "Yes", "care": "With care", "no": "No"}

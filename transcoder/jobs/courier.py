@@ -1,0 +1,143 @@
+"""The courier takes to receivers what the outbox holds: at least once, with the same id each time.
+
+A delivery that is being taken is leased: its next time moves on, so that another courier leaves it alone, and takes
+it up where this one died. A lease is longer than a request may take.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, RowMapping
+
+from transcoder import webhooks as signing
+from transcoder.errors import UsageError
+from transcoder.jobs import posting
+from transcoder.jobs.database import now
+from transcoder.jobs.outbox import live
+from transcoder.jobs.posting import Allowed, NotReached, Place
+from transcoder.jobs.tables import webhook_deliveries as deliveries
+from transcoder.jobs.tables import webhooks
+from transcoder.version import __version__
+
+PAUSES_S = (5.0, 30.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
+"""After each attempt that failed; one more than there are pauses is the last: 17 hours and a half in all."""
+LEASE_S = 60.0
+_LOOK_S, _AT_ONCE = 1.0, 20
+_KEEP_S, _TIDY_EVERY_S = 30 * 86_400.0, 3600.0
+"""What was delivered or given up so long ago is forgotten."""
+_JITTER = 0.1
+_GONE = 410
+log = logging.getLogger("transcoder.jobs")
+Post = Callable[[Place, Allowed, dict[str, str], bytes], int]
+
+
+class Courier:
+    """Takes what is due; any number of them may do it at once.
+
+    :param post: sends one request, for tests.
+    """
+
+    def __init__(self, engine: Engine, allowed: Allowed, post: Post = posting.post) -> None:
+        self._engine, self._allowed, self._post = engine, allowed, post
+        self._lease = secrets.token_hex(8)
+        self._tidied = 0.0
+
+    def run(self, stopped: threading.Event) -> None:
+        """Go round until told to stop."""
+        while not stopped.wait(_LOOK_S):
+            try:
+                while self.round() == _AT_ONCE and not stopped.is_set():
+                    pass
+                self._tidy()
+            except Exception as error:  # noqa: BLE001 - a database that is away comes back
+                log.warning("webhooks: %s", str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+    def round(self) -> int:
+        """Take what is due now, each once; how many there were."""
+        with self._engine.connect() as connection:
+            moment = now(connection)
+            due = sa.select(deliveries.c.id, deliveries.c.next_at).where(deliveries.c.next_at <= moment)
+            rows = connection.execute(due.order_by(deliveries.c.next_at).limit(_AT_ONCE)).all()
+        for delivery_id, seen_at in rows:
+            taken = self._take(delivery_id, seen_at)
+            if taken is not None:
+                self._deliver(*taken)
+        return len(rows)
+
+    def _take(self, delivery_id: str, seen_at: float) -> tuple[RowMapping, RowMapping | None] | None:
+        """Lease it; the delivery and its webhook, where that is still told things."""
+        with self._engine.begin() as connection:
+            moment = now(connection)
+            same = (deliveries.c.id == delivery_id) & (deliveries.c.next_at == seen_at)
+            leased = {"lease": self._lease, "next_at": moment + LEASE_S, "attempts": deliveries.c.attempts + 1}
+            changed = sa.update(deliveries).where(same).values(**leased).returning(deliveries)
+            row = connection.execute(changed).mappings().first()
+            if row is None:
+                return None
+            hook = connection.execute(live(moment).where(webhooks.c.id == row["webhook"])).mappings().first()
+        return row, hook
+
+    def _deliver(self, row: RowMapping, hook: RowMapping | None) -> None:
+        status: int | None = None
+        error: str | None = None
+        if hook is None:
+            self._mark(row, None, "the webhook, or the token that made it, was ended", final=True)
+            return
+        try:
+            place, body = self._allowed.check(hook["url"]), row["body"].encode()
+            stamp = int(time.time())
+            headers = {
+                "Content-Type": "application/json", "User-Agent": f"transcoder/{__version__}",
+                signing.ID: row["id"], signing.TIMESTAMP: str(stamp),
+                signing.SIGNATURE: signing.sign(hook["secret"], row["id"], stamp, body),
+            }  # fmt: skip
+            status = self._post(place, self._allowed, headers, body)
+            if not 200 <= status < 300:
+                error = f"the receiver answered {status}"
+        except (NotReached, UsageError) as problem:
+            error = str(problem)
+        if status == _GONE:
+            self._disable(hook["id"])
+        self._mark(row, status, error, final=status == _GONE)
+
+    def _mark(self, row: RowMapping, status: int | None, error: str | None, *, final: bool = False) -> None:
+        """Write down what came of it, if it is still this courier's."""
+        with self._engine.begin() as connection:
+            moment, number = now(connection), row["attempts"]
+            values: dict[str, object] = {"lease": None, "status": status, "error": error, "next_at": None}
+            if error is None:
+                values["delivered_at"] = moment
+            elif not final and number <= len(PAUSES_S):
+                values["next_at"] = moment + PAUSES_S[number - 1] * _jitter()
+            mine = (deliveries.c.id == row["id"]) & (deliveries.c.lease == self._lease)
+            connection.execute(sa.update(deliveries).where(mine, deliveries.c.attempts == number).values(**values))
+        if error is not None:
+            log.warning("webhook %s was not told of %s: %s", row["webhook"], row["event"], error,
+                        extra={"job": row["job_id"]})  # fmt: skip
+
+    def _disable(self, webhook_id: str) -> None:
+        with self._engine.begin() as connection:
+            gone = sa.update(webhooks).where(webhooks.c.id == webhook_id)
+            connection.execute(gone.values(disabled="the receiver answered 410: it wants no more"))
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied < _TIDY_EVERY_S:
+            return
+        with self._engine.begin() as connection:
+            old = deliveries.c.next_at.is_(None) & (deliveries.c.created < now(connection) - _KEEP_S)
+            connection.execute(sa.delete(deliveries).where(old))
+        self._tidied = time.monotonic()
+
+
+def _jitter() -> float:
+    """Receivers that come back must not be asked by everybody in the same second."""
+    return 1 + _JITTER * (2 * secrets.randbelow(1001) / 1000 - 1)
+
+
+__all__ = ["LEASE_S", "PAUSES_S", "Courier"]

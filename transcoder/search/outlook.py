@@ -1,0 +1,85 @@
+"""The outlook of a search: sizes foretold from a sample of the source, made sure by the files that exist.
+
+A sample costs a fraction of an encode, and tells sizes to a few per cent; the first real file tells by how much it is
+off. So most pictures take two encodes where a search over whole files took five or six.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from transcoder.model import EncodeSpec, Knob, Rung
+from transcoder.search.proposing import Point, propose
+
+_FIRST_AIM = 0.985
+"""Of the cap, before a real file has told how the sample differs from the whole."""
+_SURELY_OVER = 1.15
+"""A sample is off by a few per cent."""
+_LOOKS = 12
+"""A quality from 1 to 100 is found in seven, whatever the sizes do."""
+
+
+class Foreteller(Protocol):
+    """What the outlook needs from the world."""
+
+    def forecast(self, spec: EncodeSpec) -> float | None:
+        """About how many bytes encoding would give, at a fraction of its cost; None where nobody can tell."""
+        ...
+
+
+class Outlook:
+    """What is expected of each value of one rung's knob.
+
+    :param rung: with a knob of whole numbers.
+    :param probe: asked once for each value.
+    """
+
+    def __init__(self, rung: Rung, knob: Knob, probe: Foreteller) -> None:
+        self._rung, self._knob, self._probe = rung, knob, probe
+        self._foretold: dict[float, float] = {}
+
+    @classmethod
+    def over(cls, rung: Rung, knob: Knob, probe: Foreteller) -> Outlook | None:
+        """The outlook on a rung; None where sizes cannot be foretold."""
+        outlook = cls(rung, knob, probe)
+        return outlook if knob.integer and outlook._at(knob.start) else None
+
+    def over_cap(self, cap_bytes: int) -> int | None:
+        """Bytes foretold at the lowest value, where that is so far over the cap that no file need be made."""
+        least = self._at(self._knob.low)
+        return round(least) if least > _SURELY_OVER * cap_bytes else None
+
+    def best(self, points: Sequence[Point], cap_bytes: int) -> float | None:
+        """The largest value that is expected to fit; None where a file of it exists.
+
+        :param points: value and size of the files that exist.
+        """
+        tried = dict(points)
+        scale = self._scale(points, cap_bytes)
+        aim = cap_bytes if points else _FIRST_AIM * cap_bytes
+        expected: list[Point] = list(points)
+        value = self._knob.start if not points else propose(self._knob, expected, cap_bytes)
+        for _ in range(_LOOKS):
+            if value is None or value in tried:
+                break
+            # A file that would just miss the aim counts as over the cap, so that the bracket closes below it.
+            size = self._at(value) * scale
+            expected.append((value, round(size) if size <= aim else max(round(size), cap_bytes + 1)))
+            value = propose(self._knob, expected, cap_bytes)
+        fits = [value for value, size in expected if size <= cap_bytes]
+        best = max(fits) if fits else self._knob.low
+        return None if best in tried else best
+
+    def _scale(self, points: Sequence[Point], cap_bytes: int) -> float:
+        """What a file takes for each byte foretold, by the file nearest to the cap."""
+        if not points:
+            return 1.0
+        value, size = min(points, key=lambda point: abs(point[1] - cap_bytes))
+        return size / (self._at(value) or size)
+
+    def _at(self, value: float) -> float:
+        """Bytes foretold; 0 where nobody can tell."""
+        if value not in self._foretold:
+            self._foretold[value] = self._probe.forecast(EncodeSpec(rung=self._rung, knob_value=value)) or 0.0
+        return self._foretold[value]
