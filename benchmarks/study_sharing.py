@@ -63,11 +63,27 @@ class Cluster:
         with source.open("rb") as file:
             files = {"file": (source.name, file)}
             data = {"options": json.dumps(options)}
-            job = httpx.post(f"{self._url}/v1/jobs", headers=self._head, files=files, data=data, timeout=60).json()
+            answer = httpx.post(f"{self._url}/v1/jobs", headers=self._head, files=files, data=data, timeout=300)
+        if answer.status_code != 201:
+            raise SystemExit(f"not taken: {answer.text}")
+        job: dict[str, object] = answer.json()
         while job["state"] in ("queued", "running"):
             time.sleep(0.25)
-            job = httpx.get(f"{self._url}/v1/jobs/{job['id']}", headers=self._head).json()
+            job = self._job(str(job["id"])) or job
         return time.monotonic() - begun, job
+
+    def _job(self, job_id: str) -> dict[str, object] | None:
+        """The job as it stands; None where a busy machine keeps the API from answering."""
+        try:
+            answer = httpx.get(f"{self._url}/v1/jobs/{job_id}", headers=self._head, timeout=30)
+        except httpx.TransportError:
+            return None
+        if answer.status_code >= 500:
+            print(f"asked again: {answer.text[:200]}", file=sys.stderr)
+            return None
+        answer.raise_for_status()
+        found: dict[str, object] = answer.json()
+        return found
 
     def close(self) -> None:
         """End all processes."""
