@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parse
@@ -62,7 +63,16 @@ def test_jobs_at_risk_are_counted_followed_and_marked(served: Bench) -> None:
     shown = client.get(f"/v1/jobs/{made}").json()
     assert (shown["at_risk"], shown["at_risk_reason"]) == (True, "its deadline has passed")
     assert samples(client.get("/metrics").text)["transcoder_jobs_at_risk", frozenset()] == 1
-    served.deliver(made)
+    browser = served.client(None)
+    browser.post("/signin", data={"token": served.token(), "next": "/jobs"})
+    assert "May be late:</b> its deadline has passed" in browser.get(f"/jobs/{made}").text
+    assert "May be late: its deadline has passed" in browser.get("/jobs").text
+    ends = threading.Timer(0.8, served.deliver, (made,))  # a stream ends with its job
+    ends.start()
+    told = client.get(f"/v1/jobs/{made}/events").text
+    ends.join()
+    assert told.count("event: at-risk") == 1
+    assert told.index("event: job") < told.index("event: at-risk") < told.rindex("event: job")
     assert samples(client.get("/metrics").text)["transcoder_jobs_at_risk", frozenset()] == 0
 
 
