@@ -9,7 +9,7 @@ export TRANSCODER_HOME ?= $(CURDIR)/demo-out/home
 
 FUZZ_SECONDS ?= 600
 
-.PHONY: setup demo test fuzz check format bench lock clean
+.PHONY: setup demo test fuzz check format bench openapi lock clean
 
 setup: $(STAMP)
 
@@ -51,6 +51,9 @@ format: setup
 bench: setup  ## the studies, on ../shared/corpus where it is there
 	$(BIN)/python -m pytest benchmarks --benchmark-only
 	$(BIN)/python benchmarks/study_cap.py
+
+openapi: setup  ## the contract of the HTTP API, from the program
+	$(BIN)/python -m tests.helpers.contract docs/openapi.json
 
 lock: setup  ## pin every dependency with its hashes; names no package index
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

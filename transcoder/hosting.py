@@ -46,13 +46,14 @@ class Host:
 
     def tokens(self) -> Tokens:
         """The list of tokens."""
-        return Tokens(self.ledger.engine)
+        return Tokens(self.ledger.engine, journal(self.settings))
 
     def service(self, engine: Engine | None, *, authentication: bool = True) -> Service:
         """What the application is made of."""
         dispatcher = Dispatcher(self.config, self.ledger)
         config = ServerConfig(
-            authentication=authentication, uploads=self.home / "uploads", secret=_secret(self.home / "session.key"),
+            authentication=authentication, metrics_open=self.environment.get(f"{PREFIX}METRICS_OPEN") == "1",
+            uploads=self.home / "uploads", secret=_secret(self.home / "session.key"),
             max_upload_bytes=_number("MAX_UPLOAD_BYTES", 20_000_000_000, self.environment),
             uploads_at_once=_number("UPLOADS_AT_ONCE", 200, self.environment),
             keep_free_bytes=_number("KEEP_FREE_BYTES", 500_000_000, self.environment),

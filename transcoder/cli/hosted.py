@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import socket
 import sys
 import threading
 
-from transcoder.cli import render
+from transcoder.cli import logs, render
 from transcoder.errors import StorageError
 from transcoder.hosting import open_host
 from transcoder.jobs.engine import Engine
@@ -25,7 +24,7 @@ def serve(host: str, port: int, *, worker: bool, authentication: bool) -> None:
 
     from transcoder.server.application import create
 
-    _logs()
+    logs.start()
     opened = open_host()
     engine = opened.engine() if worker else None
     listening = _listen(host, port)
@@ -49,7 +48,7 @@ def serve(host: str, port: int, *, worker: bool, authentication: bool) -> None:
 
 def work() -> None:
     """Run a worker until a signal. Does not return."""
-    _logs()
+    logs.start()
     engine = open_host().engine()
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,9 +82,3 @@ def _end(engine: Engine | None) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # the engine's threads know no other end; everything that counts is in the database
-
-
-def _logs() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("uvicorn", "uvicorn.error", "httpx", "botocore", "aiobotocore"):
-        logging.getLogger(name).setLevel(logging.WARNING)

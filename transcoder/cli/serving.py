@@ -42,7 +42,9 @@ def worker() -> None:
 
 def needs_parts() -> None:
     """:raises UsageError: where the packages of the service are not installed."""
-    missing = [name for name in ("dbos", "fastapi", "uvicorn", "sqlalchemy") if find_spec(name) is None]
+    missing = [
+        name for name in ("dbos", "fastapi", "prometheus_client", "uvicorn", "sqlalchemy") if find_spec(name) is None
+    ]
     if missing:
         raise UsageError(
             f"the service's packages are not installed ({', '.join(missing)})",

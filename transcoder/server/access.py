@@ -8,11 +8,13 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
+from transcoder.audit.base import Facts, Journal, NoJournal
 from transcoder.errors import UsageError
 from transcoder.jobs.database import now
 from transcoder.jobs.tables import tokens
@@ -61,10 +63,13 @@ NOBODY = Access(
 
 
 class Tokens:
-    """The list of tokens in the database."""
+    """The list of tokens in the database.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    :param journal: is told of tokens that are made and revoked; what it cannot keep does not happen.
+    """
+
+    def __init__(self, engine: Engine, journal: Journal | None = None) -> None:
+        self._engine, self._journal = engine, journal or NoJournal()
 
     def create(
         self, name: str, role: Role, *, cases: Sequence[str] = (), expires_s: float | None = None, by: str | None = None
@@ -73,6 +78,7 @@ class Tokens:
 
         :param expires_s: how long it is good for; None means until it is revoked.
         :raises UsageError: for a name that is empty or too long.
+        :raises StorageError: where the audit log cannot be written.
         """
         if not name.strip() or len(name) > 200:
             raise UsageError("a token's name has 1 to 200 characters", code="token-name")
@@ -88,6 +94,7 @@ class Tokens:
                 )
             )  # fmt: skip
             row = connection.execute(sa.select(tokens).where(tokens.c.id == made)).mappings().one()
+            self._journal.record("token-created", _told(_access(row)))
         return secret, _access(row)
 
     def check(self, secret: str) -> Access | None:
@@ -125,19 +132,31 @@ class Tokens:
         """End a token at once.
 
         :raises UsageError: where there is none of this id.
+        :raises StorageError: where the audit log cannot be written; the token is good as before.
         """
         with self._engine.begin() as connection:
             open_ = (tokens.c.id == token_id) & tokens.c.revoked.is_(None)
             connection.execute(sa.update(tokens).where(open_).values(revoked=now(connection)))
             row = connection.execute(sa.select(tokens).where(tokens.c.id == token_id)).mappings().first()
-        if row is None:
-            raise UsageError("no such token", where=token_id[:40], code="token-unknown")
+            if row is None:
+                raise UsageError("no such token", where=token_id[:40], code="token-unknown")
+            self._journal.record("token-revoked", _told(_access(row)))
         return _access(row)
 
 
 def _hash(secret: str) -> str:
     # No salt and no slow hash: the secret has 256 random bits, so there is nothing to guess.
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _told(access: Access) -> Facts:
+    """What the audit log says of a token; never the secret."""
+    cases = sorted(access.cases) if access.cases is not None else None
+    expires = datetime.fromtimestamp(access.expires, UTC).isoformat() if access.expires is not None else None
+    return {
+        "token": {"id": access.id, "name": access.name, "role": str(access.role), "cases": cases, "expires": expires},
+        "outcome": "done",
+    }
 
 
 def _access(row: RowMapping) -> Access:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from transcoder import errors
+from transcoder.server import requests
 
 
 class Refused(errors.TranscodeError):
@@ -67,6 +68,7 @@ def problem(status: int, code: str, detail: str, *, retry_after_s: float | None 
     """One problem+json answer."""
     body: dict[str, Any] = {"type": f"urn:transcoder:error:{code}", "title": TITLES.get(status, "Error")}
     body |= {"status": status, "detail": detail, "code": code}
+    more |= {"request_id": requests.current()}
     body |= {key: value for key, value in more.items() if value is not None}
     headers = {"WWW-Authenticate": 'Bearer realm="transcoder"'} if status == 401 else {}
     if status in (408, 429, 503, 507):
@@ -78,8 +80,9 @@ def install(app: FastAPI) -> None:
     """Have every error of the application answered in this form."""
 
     @app.exception_handler(errors.TranscodeError)
-    async def _known(_: Request, error: errors.TranscodeError) -> JSONResponse:
+    async def _known(request: Request, error: errors.TranscodeError) -> JSONResponse:
         status = status_of(error)
+        request.state.code = error.code
         if status >= 500:
             log.error("%s", error)
         later = error.retry_after_s if isinstance(error, Refused) else None
@@ -112,7 +115,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> JSONResponse:
         log.exception("internal fault at %s %s", request.method, request.url.path, exc_info=error)
-        return problem(500, "internal", f"internal fault ({type(error).__name__})", hint="the log says more")
+        answer = problem(500, "internal", f"internal fault ({type(error).__name__})", hint="the log says more")
+        answer.headers[requests.HEADER] = requests.current() or ""  # this one is made around all middleware
+        return answer
 
 
 __all__ = ["TITLES", "Refused", "install", "problem", "status_of"]

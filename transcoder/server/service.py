@@ -31,6 +31,8 @@ class ServerConfig:
     """What the API is told; ``hosting`` reads it from the environment."""
 
     authentication: bool = True
+    metrics_open: bool = False
+    """Figures are for whoever asks; they hold no case data."""
     max_upload_bytes: int = 20_000_000_000
     uploads_at_once: int = 200
     keep_free_bytes: int = 500_000_000
@@ -102,6 +104,7 @@ def asks(request: Request, service: ServiceOf) -> Access:
     """
     if not service.config.authentication:
         confirm_local(request)
+        request.state.access = NOBODY
         return NOBODY
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if not kind and COOKIE in request.cookies:

@@ -163,6 +163,7 @@ class ProblemShape(BaseModel):
     code: str
     where: str | None = None
     hint: str | None = None
+    request_id: str | None = Field(None, description="As in `X-Request-Id`; the service's log has it too.")
     errors: list[dict[str, str]] | None = None
 
 

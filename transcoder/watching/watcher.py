@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from transcoder.errors import Cancelled, InputError, OutputMismatch, StorageError, TranscodeError, UsageError
+from transcoder.storage import leftovers
 from transcoder.storage.local import sha256_of
 from transcoder.watching import afterwards, status
 from transcoder.watching.arrivals import OWN, Arrival, Arrivals, Look, same_look
@@ -97,6 +98,7 @@ class Watcher:
             if self._work is not None:
                 self._work.child.end()
                 self._work = None
+            leftovers.sweep(self.plan.out)  # of a watcher that was killed; no other delivery may come and do it
             self._show([], 0, state="stopped")
 
     def stop(self) -> None:

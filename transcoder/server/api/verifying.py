@@ -58,6 +58,7 @@ async def verify(request: Request, service: ServiceOf, access: Reader) -> Verifi
     """
     if request.headers.get("content-type", "").startswith("application/json"):
         asked = parsed(JobToVerify, await request.body())
+        request.state.job = asked.job
         results = await run_in_threadpool(_kept, service, access, asked.job)
     else:
         arrived = await _receive(request, service, service.config.max_upload_bytes)

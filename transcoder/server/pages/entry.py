@@ -40,6 +40,7 @@ async def sign_in(request: Request, service: ServiceOf) -> Response:
     if access is None:
         log.warning("a sign-in was refused", extra={"client": request.client.host if request.client else ""})
         return page("signin.html.j2", None, status=401, next=wanted, wrong=True)
+    request.state.access = access
     log.info("signed in: %s (%s)", access.id, access.name)
     answer = back_to(wanted)
     put_cookie(request, answer, service.sessions.begin(access.id))

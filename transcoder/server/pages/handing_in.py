@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 from pydantic import Field
 
@@ -83,10 +83,10 @@ def new(
 
 
 @router.post("/jobs/{job_id}/again", status_code=201)
-def again(job_id: str, wishes: Wishes, service: ServiceOf, visitor: Visiting) -> Made:
+def again(job_id: str, wishes: Wishes, response: Response, service: ServiceOf, visitor: Visiting) -> Made:
     """Deliver a known source another way; it need not be sent again."""
     visitor.confirm(Role.SUBMIT)
-    return _handed_in(service, visitor, service.job(job_id, visitor.access), wishes)
+    return _handed_in(response, service, visitor, service.job(job_id, visitor.access), wishes)
 
 
 @router.get("/jobs/{job_id}/regions")
@@ -100,14 +100,14 @@ def regions(job_id: str, service: ServiceOf, visitor: Visiting) -> HTMLResponse:
 
 
 @router.post("/jobs/{job_id}/regions", status_code=201)
-def mark(job_id: str, marks: Marks, service: ServiceOf, visitor: Visiting) -> Made:
+def mark(job_id: str, marks: Marks, response: Response, service: ServiceOf, visitor: Visiting) -> Made:
     """Deliver the same source once more, with the boxes that a person drew beside those of before."""
     visitor.confirm(Role.SUBMIT)
     found = service.job(job_id, visitor.access)
     shown, _ = look(service, found, 0.0)
     before = list((found.options.regions or {}).get("regions", ()))
     document = {"version": 1, "regions": [*before, *(box.region(shown) for box in marks.boxes)]}
-    return _handed_in(service, visitor, found, _wishes_of(found, document))
+    return _handed_in(response, service, visitor, found, _wishes_of(found, document))
 
 
 def _wishes_of(job: Job, document: dict[str, Any]) -> Wishes:
@@ -123,10 +123,11 @@ def _wishes_of(job: Job, document: dict[str, Any]) -> Wishes:
     return Wishes(**given, case=case, regions=document, priority=job.priority)
 
 
-def _handed_in(service: Service, visitor: Visitor, job: Job, wishes: Wishes) -> Made:
+def _handed_in(response: Response, service: Service, visitor: Visitor, job: Job, wishes: Wishes) -> Made:
     if not visitor.access.sees(wishes.case.urn):
         raise Refused(
             "forbidden", "You may hand in files for your own cases only.", hint="Choose one of your case references."
         )
     made, _ = hand_in(service, visitor.access, job.source, wishes, None)
+    response.headers["Location"] = f"/jobs/{made.id}"
     return Made(href=f"/jobs/{made.id}")

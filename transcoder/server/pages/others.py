@@ -48,6 +48,7 @@ def profiles(visitor: Visiting) -> HTMLResponse:
 
 @router.get("/audit")
 def audit(
+    service: ServiceOf,
     visitor: Visiting,
     since: Annotated[str, Query(max_length=40, pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = "",
     sha256: Annotated[str, Query(max_length=64, pattern="^([0-9a-f]{8,64})?$")] = "",
@@ -56,7 +57,7 @@ def audit(
     visitor.confirm(Role.ADMIN)
     found: deque[dict[str, Any]] = deque(maxlen=_ENTRIES)
     try:
-        found.extend(read_audit(source=sha256 or None, since=since or None))
+        found.extend(read_audit(source=sha256 or None, since=since or None, settings=service.settings))
     except InputError as error:
         if error.code != "no-audit-log":
             raise

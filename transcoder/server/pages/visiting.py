@@ -142,6 +142,7 @@ class PageRoute(APIRoute):
 
 def explained(request: Request, error: Exception) -> Response:
     """A page that says what is wrong, and what to do."""
+    request.state.code = getattr(error, "code", "")
     if isinstance(error, Refused) and error.code == "unauthorised":
         return _to_sign_in(request)
     message, hint, status = "The address of this page is not right.", "Go to the list of jobs.", 404

@@ -64,6 +64,14 @@ EVENTS = {
     "apply-begun": "began a delivery", "apply-ended": "finished a delivery", "apply-undone": "took a delivery back",
     "verify-begun": "began a check", "verify-ended": "checked a delivery", "receive-begun": "began to receive",
     "receive-ended": "received a delivery", "join-begun": "began to join parts", "join-ended": "joined parts",
+    "access-submit": "handed in a file", "access-list": "looked at the list of jobs", "access-read": "looked at a job",
+    "access-cancel": "cancelled a job", "access-retry": "had a job run again", "access-download": "fetched a file",
+    "access-view": "looked at pictures of a source", "access-verify": "had a delivery checked",
+    "access-receipt": "handed in a receipt", "access-upload": "sent a file in blocks",
+    "access-form": "opened the form to hand in a file", "access-audit": "read this log",
+    "access-refused": "was refused", "access-folded": "did this again",
+    "sign-in": "signed in", "sign-out": "signed out",
+    "token-created": "made a token", "token-revoked": "revoked a token",
 }  # fmt: skip
 ADVICE = {"yes": "Yes", "care": "With care", "no": "No"}
 STEPS = {"passed": "Passed", "failed": "Failed", "skipped": "Not checked"}
