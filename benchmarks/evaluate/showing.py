@@ -70,7 +70,7 @@ def lumas(path: Path, size: tuple[int, int] | None = None) -> Iterator[Luma]:
             width, height = size or (frame.width, frame.height)
             grey = frame.reformat(width=width, height=height, format="yuv420p", dst_color_range="MPEG")
             plane = grey.planes[0]
-            rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
+            rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
             yield rows[:height, :width].copy()
 
 

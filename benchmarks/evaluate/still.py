@@ -31,7 +31,10 @@ def score_still(source: Path, copy: Path) -> StillScore:
         after = after.resize(before.size, Image.Resampling.BICUBIC)
     values = ssim_map(np.asarray(before.convert("L")), np.asarray(after.convert("L")))
     return StillScore(
-        same_size=same, mean=float(values.mean()), worst_tile=worst_tile(values), ssimulacra2=_ssimulacra2(before, after)
+        same_size=same,
+        mean=float(values.mean()),
+        worst_tile=worst_tile(values),
+        ssimulacra2=_ssimulacra2(before, after),
     )
 
 

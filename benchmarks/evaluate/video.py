@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from benchmarks import stock_ffmpeg
+from benchmarks.evaluate.moving import BLOCK_PX
 from benchmarks.evaluate.showing import Luma, pair, pairs, times_s
 
 TILE_PX = 64
-BLOCK_PX = 16
-"""Side of a block in the mask of what moves."""
 VMAF_MODEL = "version=vmaf_v0.6.1neg"
 """No enhancement gain: sharpening must not count as fidelity."""
 
@@ -52,7 +51,7 @@ def score_video(source: Path, copy: Path, moving: Mask | None = None, *, vmaf: b
         tiles.append(worst_tile(values))
         if moving is not None and moving[number].any():
             wide = np.kron(moving[number], np.ones((BLOCK_PX, BLOCK_PX), dtype=np.bool_))
-            chosen = values[wide[: values.shape[0], : values.shape[1]]]
+            chosen = values[: wide.shape[0], : wide.shape[1]][wide]
             inside.append(float(chosen.mean()))
     return VideoScore(
         frames_source=pairing.frames_source,
@@ -78,7 +77,7 @@ def iter_size(path: Path) -> Any:
 
 def ssim_map(original: Luma, copy: Luma) -> NDArray[np.float64]:
     """SSIM of every pixel."""
-    _, values = structural_similarity(original, copy, data_range=255, full=True)
+    _, values = structural_similarity(original, copy, data_range=255, full=True)  # type: ignore[no-untyped-call, unused-ignore]
     return np.asarray(values, dtype=np.float64)
 
 
@@ -97,6 +96,6 @@ def vmaf_neg(source: Path, copy: Path) -> float | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "vmaf.json"
-        options = {"model": VMAF_MODEL, "log_fmt": "json", "log_path": str(log), "n_threads": 2}
+        options: dict[str, str | int] = {"model": VMAF_MODEL, "log_fmt": "json", "log_path": str(log), "n_threads": 2}
         stock_ffmpeg.run([stock_ffmpeg.compare_command(source, copy, "libvmaf", options)])
         return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])

@@ -110,10 +110,10 @@ def test_agrees_with_the_products_own_figure(source: Path, tmp_path: Path) -> No
         copy = write(tmp_path / f"noise{noise}.mkv", range(10), noise=noise)
         track = probe(source, sha256="").video
         assert track is not None
-        measured = measure.measure_video(source, track, [Output(copy, 0)], lambda *_: None).fidelity
+        measured = measure.measure_video(source, track, [Output(copy, Fraction(0))], lambda *_: None).fidelity
         ours.append(score_video(source, copy, vmaf=False).mean)
         product.append(measured.score("frame").mean)
-    assert ours == pytest.approx(product, abs=0.03)
+    assert ours == pytest.approx(product, abs=0.05)  # windows of 7 and of 8 pixels, under heavy noise
     assert ours[0] > ours[1]
 
 
