@@ -50,7 +50,7 @@ format: setup
 
 bench: setup  ## the studies, on ../shared/corpus where it is there
 	$(BIN)/python -m pytest benchmarks --benchmark-only
-	$(BIN)/python benchmarks/study_cap.py
+	$(BIN)/python -m benchmarks
 
 openapi: setup  ## the contract of the HTTP API, from the program
 	$(BIN)/python -m tests.helpers.contract docs/openapi.json

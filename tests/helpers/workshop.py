@@ -62,17 +62,18 @@ class Workshop:
         self.desk = Desk(self.config, self.ledger, self.objects, self.dispatcher)
         self._workers: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, **environment: str) -> subprocess.Popen[bytes]:
         """A worker that is ready, with a folder of its own; ended with the workshop."""
         own = replace(
             self.config, work=self.config.work if self.config.embedded else self.folder / secrets.token_hex(4)
         )
         given = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(own).items()}
+        del given["webhooks"]  # nobody is told here
         with (self.folder / "log").open("ab") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "tests.helpers.workshop", json.dumps(given)], cwd=ROOT, stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT), "TRANSCODER_LOG": "json"},
+                stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT), "TRANSCODER_LOG": "json"} | environment,
             )  # fmt: skip
         self._workers.append(worker)
         assert worker.stdout is not None

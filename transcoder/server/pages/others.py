@@ -14,7 +14,7 @@ from transcoder.errors import InputError
 from transcoder.profile import load, read_text, shipped_names
 from transcoder.server import verifying
 from transcoder.server.access import Role
-from transcoder.server.pages import words
+from transcoder.server.pages import told, words
 from transcoder.server.pages.visiting import PageRoute, Visiting, page
 from transcoder.server.service import ServiceOf
 
@@ -52,15 +52,22 @@ def audit(
     visitor: Visiting,
     since: Annotated[str, Query(max_length=40, pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = "",
     sha256: Annotated[str, Query(max_length=64, pattern="^([0-9a-f]{8,64})?$")] = "",
+    case: Annotated[str, Query(max_length=200)] = "",
+    kind: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
     """The newest entries of the log, newest first."""
     visitor.confirm(Role.ADMIN)
+    case = case.strip()
     found: deque[dict[str, Any]] = deque(maxlen=_ENTRIES)
     try:
-        found.extend(read_audit(source=sha256 or None, since=since or None, settings=service.settings))
+        entries = read_audit(source=sha256 or None, since=since or None, settings=service.settings)
+        found.extend(entry for entry in entries if told.is_of(entry, kind=kind, case=case))
     except InputError as error:
         if error.code != "no-audit-log":
             raise
+    asked = {"since": since, "sha256": sha256, "case": case, "kind": kind}
+    kinds = {key: name for key, (name, _) in told.KINDS.items()} | {told.REFUSED: "Not allowed"}
     return page(
-        "audit.html.j2", visitor, at="audit", entries=list(reversed(found)), most=_ENTRIES, since=since, sha256=sha256
-    )
+        "audit.html.j2", visitor, at="audit", entries=[told.told(entry) for entry in reversed(found)], asked=asked,
+        filtered=any(asked.values()), kinds=kinds, most=_ENTRIES, full=len(found) == _ENTRIES,
+    )  # fmt: skip

@@ -81,11 +81,31 @@ STEPS = {"passed": "Passed", "failed": "Failed", "skipped": "Not checked"}
 _ENDINGS = {
     "source-changed": "Hand the file in again; it changed while it was read, or was damaged on the way.",
     "no-frames": "Export the recording from its system again, if you can in its own format, and hand that in.",
-    "not-media": "Check that you chose the right file. Some systems need their own player to export a film first.",
+    "not-media": (
+        "Check that you chose the right file, and that it opens on your own computer. A recording that only its"
+        " system's own player opens must be exported there first, as MP4 or AVI; then hand in what was exported."
+    ),
     "input-empty": "The file is empty. Copy it again from where it comes from.",
     "input-damaged": "Copy the file again from where it comes from. If it stays damaged, ask for it by another way.",
     "storage-failed": "This is not the file's fault. Run it again; if it fails again, tell whoever runs this service.",
     "job-timeout": "It took longer than allowed. Deliver a shorter clip, or ask for more time.",
+}
+BRIEFLY = {
+    "not-media": "it is not a film or picture that can be read", "no-frames": "no picture in the film can be read",
+    "input-damaged": "the file is damaged", "input-empty": "the file is empty",
+    "source-changed": "the file changed while it was read", "storage-failed": "the service's storage failed",
+    "job-timeout": "it took longer than allowed", "cap-too-small": "the limit for a file was too small",
+    "upload-too-large": "the file was too large", "no-acceptable-encoding": "no copy was good enough",
+    "cancelled": "it was cancelled", "forbidden": "their token does not allow it", "not-found": "no such thing",
+}  # fmt: skip
+"""Codes of errors, as half a sentence; others are shown as they are."""
+UNREADABLE = frozenset(("not-media", "no-frames", "input-damaged", "input-empty"))
+"""Endings that no other choice cures: another file is needed."""
+_HEADLINES = {
+    "not-media": "This file is not a film or picture that can be read.",
+    "no-frames": "No picture in this film can be read.",
+    "input-damaged": "This file is damaged and cannot be read.",
+    "input-empty": "This file is empty.",
 }
 DEFAULT = Options().profile
 _ASK = "Run it again. If it fails again, tell whoever runs this service, and give them the code below."
@@ -107,6 +127,8 @@ def headline(job: Job) -> tuple[str, str, str]:
         return "calm", *UNDER_WAY[job.state]
     if job.state is JobState.CANCELLED:
         return "calm", "It was cancelled. Nothing was delivered.", "The file you handed in is still here."
+    if job.state is JobState.FAILED and (known := _HEADLINES.get((job.error or {}).get("code", ""))):
+        return "bad", known, "Nothing was made from it, and nothing was delivered. The file itself was not changed."
     if job.state is JobState.FAILED:
         message = (job.error or {}).get("message", "")
         return "bad", "It did not work. Nothing was delivered.", message[:1].upper() + message[1:]
@@ -125,7 +147,7 @@ def next_step(job: Job, *, submits: bool) -> str:
     if not submits:
         return ""
     if job.state is JobState.REFUSED:
-        return "Read what would work, then deliver it another way."
+        return "See below what would work, choose one of these ways, and deliver the file again."
     if job.state is JobState.FAILED:
         return remedy(job.error or {"code": ""})
     return "Run it again, if you want it after all." if job.state is JobState.CANCELLED else ""
@@ -161,6 +183,7 @@ def promise(profile: Profile) -> str:
 
 
 __all__ = [
-    "ADVICE", "DEFAULT", "EVENTS", "FLOOR_NAMES", "KINDS", "PRIORITIES", "ROLES", "STATES", "STEPS", "TONES",
-    "UNDER_WAY", "VERDICTS", "floors", "headline", "next_step", "ordered", "phase", "promise", "remedy", "takes",
+    "ADVICE", "BRIEFLY", "DEFAULT", "EVENTS", "FLOOR_NAMES", "KINDS", "PRIORITIES", "ROLES", "STATES", "STEPS", "TONES",
+    "UNDER_WAY", "UNREADABLE", "VERDICTS", "floors", "headline", "next_step", "ordered", "phase", "promise", "remedy",
+    "takes",
 ]  # fmt: skip

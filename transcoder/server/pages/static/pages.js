@@ -6,7 +6,8 @@ window.pages = (() => {
     for (const item of root.querySelectorAll("time[datetime]")) {
       const when = new Date(item.dateTime);
       item.title = item.textContent;
-      item.textContent = when.toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"});
+      // With its zone: a time in a case file is read elsewhere, and in another half of the year.
+      item.textContent = when.toLocaleString(undefined, {day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short"});
     }
   };
 

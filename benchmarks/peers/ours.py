@@ -1,0 +1,43 @@
+"""This tool as its users start it: one process that encodes, measures every frame, signs and reports."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.base import Made, Peer, Task, run
+
+NAME = "transcoder"
+NAME_FLOOR = "transcoder --accept-degraded"
+
+
+def peers() -> list[Peer]:
+    """The plain run, which may refuse, and the one that delivers below a floor all the same."""
+    return [
+        Peer(name=NAME, make=lambda task: _apply(task, accept_degraded=False)),
+        Peer(name=NAME_FLOOR, make=lambda task: _apply(task, accept_degraded=True)),
+    ]
+
+
+def _apply(task: Task, *, accept_degraded: bool) -> Made:
+    command = [sys.executable, "-m", "transcoder", "apply", str(task.source), "--cap", str(task.cap_bytes)]
+    command += ["--out", str(task.folder / "delivery"), "--json", "--progress", "none"]
+    if accept_degraded:
+        command += ["--accept-degraded", "--operator", "benchmark", "--reason", "to be scored beside its peers"]
+    ran = run(command, environment={"TRANSCODER_KEYS_DIR": str(task.keys_dir)})
+    try:
+        result: Mapping[str, Any] = json.loads(ran.out.splitlines()[-1])
+    except (IndexError, ValueError):
+        result = {}
+    if not result.get("verdict"):
+        return Made(path=None, cost=ran.cost, note=f"failed: exit code {ran.code}: {ran.last_line}")
+    signed = any(item["role"] == "certificate" for item in result["files"])
+    media = [Path(item["path"]) for item in result["files"] if item["role"] in ("media", "still", "part")]
+    if not media:
+        reason = (result.get("refusal") or {}).get("message", "")
+        return Made(path=None, cost=ran.cost, note=f"refused: {reason}", certificate=signed)
+    note = f"{result['verdict']}, {result['rung']}" + (f", {len(media)} parts: first scored" if len(media) > 1 else "")
+    return Made(path=media[0], cost=ran.cost, note=note, certificate=signed)
