@@ -133,7 +133,7 @@ def test_signing_in_and_tokens_are_in_the_log(served: Bench) -> None:
     ]  # fmt: skip
     assert "tried to sign in" in page
     assert "officer" in page
-    assert "from testclient" in page
+    assert "from the address testclient" in page
 
 
 def test_nothing_is_handed_out_that_cannot_be_logged(
