@@ -50,7 +50,8 @@ def headline(known: Mapping[str, Any]) -> str:
             continue
         lines.append(
             f"| {'video' if video else 'picture'} | files | over the cap | frames or times lost | fill, median | "
-            f"SSIM mean | {'moving parts' if video else 'worst tile'} | processor time, times {reference} | certificate |\n"
+            f"SSIM mean | {'moving parts' if video else 'worst tile'} | "
+            f"processor time, times {reference} | certificate |\n"
             "|---|---:|---:|---:|---:|---:|---:|---:|---|\n"
         )
         for tool in dict.fromkeys(row["tool"] for row in kind):

@@ -80,7 +80,7 @@ def test_a_job_whose_process_dies_each_time_is_given_up_and_can_be_run_again(sho
 @pytest.fixture
 def pair(shop: Workshop) -> Workshop:
     """Two jobs at a time, and dead workers noticed within a second."""
-    shop.config = replace(shop.config, concurrency=2, max_tries=2, dead_after_s=1.0, beat_s=0.2)
+    shop.config = replace(shop.config, concurrency=2, max_falls=2, dead_after_s=1.0, beat_s=0.2)
     return shop
 
 
@@ -88,7 +88,7 @@ def test_a_job_that_kills_its_worker_each_time_is_given_up_and_takes_no_other_wi
     worker = pair.start()
     neighbour, poison = pair.hand_in("deliver", for_s=1.0), pair.hand_in("kill-worker", for_s=0.2)
     deaths = 0
-    for _ in range(pair.config.max_tries):  # as a supervisor does
+    for _ in range(pair.config.max_falls):  # as a supervisor does
         assert worker.wait(PATIENCE_S) == -signal.SIGKILL
         deaths += 1
         worker = pair.start()

@@ -30,7 +30,10 @@ class JobsConfig:
     timeout_s: float = 6 * 3600.0
     """The longest that an attempt may take, unless the job says otherwise."""
     max_tries: int = 5
-    """Attempts after which a job is given up."""
+    """Attempts that ended with a fault of the machine, after which a job is given up."""
+    max_falls: int = 12
+    """Attempts that ended with their worker, after which a job is given up. More than of the others: five falls in a
+    row also come to a job that merely runs where workers are killed every few seconds (two of 200 under 100 kills)."""
     first_pause_s: float = 2.0
     """Between the first two attempts; doubled each time."""
     beat_s: float = 2.0

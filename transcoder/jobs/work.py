@@ -92,7 +92,7 @@ class Work:
                 await self._database(lambda: self._ledger.end(job, cancelled(now)))
             log.info("attempt %d ends: not wanted any more", job.attempt, extra=extra)
             return OVER
-        if outcome.retry and job.tries < self._config.max_tries:
+        if outcome.retry and job.tries - job.falls < self._config.max_tries:
             text = f"to be tried again: {(outcome.error or {}).get('message', '')}"[:60]
             log.warning("attempt %d failed and is tried again: %s", job.attempt, outcome.error, extra=extra)
             await self._database(lambda: self._ledger.give_back(job, text))
@@ -111,7 +111,7 @@ class Work:
 
     async def _outcome(self, job: Job, folder: Path) -> Outcome | None:
         """What came of it; None where it was not wanted any more, or this worker is leaving."""
-        if job.tries > self._config.max_tries:
+        if job.tries - job.falls > self._config.max_tries or job.falls >= self._config.max_falls:
             text = (
                 f"tried {job.tries - 1} times, and {job.falls} of these ended with their worker; it is not tried again"
             )

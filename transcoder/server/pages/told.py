@@ -31,7 +31,11 @@ KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
     ),
     "removed": ("Removed, or kept from removal", frozenset(("job-removed", "source-removed", "access-hold"))),
     "people": (
-        "People: sign-ins and tokens", frozenset(("sign-in", "sign-out", "token-created", "token-revoked")),
+        "People: sign-ins, tokens and webhooks",
+        frozenset(
+            ("sign-in", "sign-out", "token-created", "token-revoked", "webhook-created", "webhook-removed",
+             "access-webhook")
+        ),
     ),
 }  # fmt: skip
 """What one may look for: its name, and the events that belong to it."""
@@ -48,6 +52,7 @@ _TRIED = {
     "access-view": "tried to look at pictures of a source", "access-verify": "tried to have a delivery checked",
     "access-receipt": "tried to hand in a receipt", "access-upload": "tried to send a file in blocks",
     "access-form": "tried to open the form to hand in a file", "access-audit": "tried to read this log",
+    "access-webhook": "tried to look at webhooks or to change them",
     "access-hold": "tried to change whether a job is kept", "sign-in": "tried to sign in",
     "sign-out": "tried to sign out",
 }  # fmt: skip
