@@ -15,8 +15,8 @@ _COLOURS = {"transcoder": "#0072B2", "peer": "#999999", "over": "#D55E00"}
 
 def markdown(known: Mapping[str, Any]) -> str:
     """The whole page."""
-    rows: list[dict[str, Any]] = list(known["rows"].values())
-    machine = ", ".join(f"{name} {value}" for name, value in known["machine"].items())
+    rows = _ours_first(known)
+    machine = ", ".join(f"{name} {value}" for name, value in sorted(known["machine"].items()))
     parts = [
         "# Side by side\n\n`python -m benchmarks` (or `make bench`) makes this page; `--quick` does it with the "
         "repository's own samples.\n\n",
@@ -42,7 +42,7 @@ def headline(known: Mapping[str, Any]) -> str:
 
     Processor time, because it is the steadier one on a machine that has other work.
     """
-    rows = [row for row in known["rows"].values() if not row["missing"] and "wall_s" in row]
+    rows = [row for row in _ours_first(known) if not row["missing"] and "wall_s" in row]
     lines = []
     for video, reference in ((True, REFERENCE_VIDEO), (False, REFERENCE_STILL)):
         kind = [row for row in rows if row["video"] is video]
@@ -179,13 +179,17 @@ def drawing(own: Sequence[dict[str, Any]], title: str) -> str:
 
 def drawings(known: Mapping[str, Any]) -> dict[str, str]:
     """File name to SVG, one for each source and cap."""
-    rows = list(known["rows"].values())
+    rows = _ours_first(known)
     found = {}
     for source, cap in sorted({(row["source"], row["cap_bytes"]) for row in rows}):
         own = [row for row in rows if (row["source"], row["cap_bytes"]) == (source, cap)]
         if text := drawing(own, f"{source} under {cap:,} bytes"):
             found[f"side_by_side_{_name(source, cap)}.svg"] = text
     return found
+
+
+def _ours_first(known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return sorted(known["rows"].values(), key=lambda row: (not row["tool"].startswith("transcoder"), row["tool"]))
 
 
 def _name(source: str, cap: int) -> str:
