@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from transcoder.server.bodies import read_in_blocks
+from transcoder.server.lanes import in_upload_lane
 from transcoder.server.limits import Room, announced_bytes, no_room
 from transcoder.server.problem import Refused
 
@@ -135,11 +135,11 @@ async def receive(request: Request, folder: Path, *, max_bytes: int, room: Room)
             form = _Form(upload, file, max_bytes)
             parser = MultipartParser(boundary, form.callbacks())
             async for block in request.stream():
-                await run_in_threadpool(_write, parser, block)
+                await in_upload_lane(_write, parser, block)
                 arrived(upload.bytes)
             parser.finalize()
             file.flush()
-            await run_in_threadpool(os.fsync, file.fileno())
+            await in_upload_lane(os.fsync, file.fileno())
         if not form.complete:
             raise Refused("bad-form", "the form ends too soon; nothing was kept", hint="send it again")
     except BaseException as error:

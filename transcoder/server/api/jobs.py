@@ -19,6 +19,7 @@ from transcoder.server import paging, requests, uploads
 from transcoder.server.access import Access
 from transcoder.server.api.bodies import parsed
 from transcoder.server.api.problems import problems
+from transcoder.server.lanes import in_upload_lane
 from transcoder.server.problem import Refused
 from transcoder.server.service import Reader, Service, ServiceOf, Submitter
 from transcoder.server.shapes import Hold, JobShape, JobsShape, PathSource, Wishes
@@ -70,7 +71,7 @@ async def submit(
         limit = service.config.max_upload_bytes
         upload = await uploads.receive(request, service.config.uploads, max_bytes=limit, room=service.room)
         try:
-            job, new = await run_in_threadpool(_take, service, access, upload, key)
+            job, new = await in_upload_lane(_take, service, access, upload, key)
         finally:
             upload.close()
     response.status_code = 201 if new else 200

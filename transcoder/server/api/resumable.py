@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transcoder.server.api.problems import problems
 from transcoder.server.bodies import read_in_blocks
+from transcoder.server.lanes import in_upload_lane
 from transcoder.server.limits import announced_bytes
 from transcoder.server.problem import Refused
 from transcoder.server.resumable import ALGORITHMS, Resumable, parse_checksum, parse_metadata
@@ -127,7 +128,7 @@ async def append(
         try:
             async for block in request.stream():
                 if block:
-                    await run_in_threadpool(writer.write, block)
+                    await in_upload_lane(writer.write, block)
                     arrived(writer.received - upload_offset)
         except (ClientDisconnect, HTTPException):
             await run_in_threadpool(writer.end, broken_off=True)
