@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from transcoder import provenance, search
@@ -102,8 +101,6 @@ def make(context: Context, order: Order) -> Made:
     :raises InputError: where the source is unusable.
     """
     source = master = probe(order.source, sha256=order.sha256, stream=order.stream)
-    if source.bytes > order.profile.payload_cap_bytes:  # something has to give, so the evidence will be looked for
-        Thread(target=_load_models, daemon=True).start()
     if order.clip is not None:
         source = clip(master, *order.clip, context.tick)
     stem = delivery_stem(source, order.profile)
@@ -134,12 +131,6 @@ def make(context: Context, order: Order) -> Made:
         spare = provenance.plain_bytes(master, order.profile, order.case, order.chain_pem)
         refusal = build_refusal(choice, plan, order.profile, source, studio, room_bytes=spare)
     return _made(outcome, refusal, _evidence(outcome, drawn), stem)
-
-
-def _load_models() -> None:
-    from transcoder.regions import detectors
-
-    detectors.load_ahead()
 
 
 def help_out(context: Context, source: Path, kit: Path, first: int, stop: int) -> int:

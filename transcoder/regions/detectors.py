@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 
 from transcoder.model import DetectorUse, RegionKind
 from transcoder.regions.base import Found, Picture, RegionDetector
 from transcoder.vision import faces, text
 from transcoder.vision.people import PeopleFinder
-from transcoder.vision.weights import ModelUnavailable
 from transcoder.vision.wording import looks_like_plate, normalise
 
 READABLE = 0.6
@@ -97,10 +95,3 @@ class People:
 
 DETECTORS: Mapping[str, type[RegionDetector]] = {"faces": Faces, "text": Texts, "people": People}
 """Every detector by its name. Making one may raise ``ModelUnavailable``."""
-
-
-def load_ahead() -> None:
-    """Load the models that every source is looked at with, for whoever looks later; what fails, fails then."""
-    for model in (faces.shared, text.shared):
-        with suppress(ModelUnavailable):
-            model()
