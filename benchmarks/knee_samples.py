@@ -24,7 +24,7 @@ from benchmarks.knee_targets import Rgb
 from transcoder.encode import jpeg
 from transcoder.encode.h264 import X264_PARAMETERS
 from transcoder.media import stills
-from transcoder.metrics.areas import window_slices
+from transcoder.metrics.areas import windows_in
 from transcoder.metrics.ssim import mean, ssim_map
 from transcoder.metrics.tasks import READABLE, SMALLEST_FACE, compare_readings, nearest_face
 from transcoder.model import Box, RegionKind
@@ -152,8 +152,8 @@ class Task:
     def scores(self, after: Shown) -> tuple[float, float]:
         """SSIM of the region and of the whole picture."""
         values, _ = ssim_map(self.before.luma, after.luma)
-        rows, columns = window_slices(self.region, values.shape)
-        return mean(values[rows, columns]), mean(values)
+        ((top, bottom, left, right),) = windows_in([self.region], values.shape).tolist()
+        return mean(values[top:bottom, left:right]), mean(values)
 
 
 def samples(scene: Scene, judge: Judge) -> Iterator[Sample]:

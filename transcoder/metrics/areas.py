@@ -7,10 +7,12 @@ is the exception: what moves is many things of all sizes, and its value is the m
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from transcoder.metrics.series import Series
@@ -42,23 +44,21 @@ class View:
     after: Image.Image
 
 
-def window_slices(box: Box, shape: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> tuple[slice, slice]:
-    """Rows and columns of a map whose 8x8 windows lie inside a box; at least one window.
+def windows_in(boxes: Sequence[Box], shape: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> NDArray[np.int64]:
+    """The 8x8 windows of a map that lie inside each box; at least one window.
 
-    :param box: in luma pixels.
+    :param boxes: in luma pixels.
     :param shape: of the map, (rows, columns).
     :param shift: log2 of the plane's chroma subsampling, (horizontal, vertical).
+    :returns: shape (n, 4): first row, end of the rows, first column, end of the columns.
     """
-    rows = _windows(box.y >> shift[1], box.bottom >> shift[1], shape[0])
-    columns = _windows(box.x >> shift[0], box.right >> shift[0], shape[1])
-    return rows, columns
-
-
-def _windows(first: int, end: int, count: int) -> slice:
-    """A window at index i covers pixels 4i to 4i + 7."""
-    start = min(max(0, -(-first // 4)), count - 1)
-    stop = max(start + 1, min(count, (end - 8) // 4 + 1))
-    return slice(start, stop)
+    edges = np.array([(box.y, box.bottom, box.x, box.right) for box in boxes], np.int64).reshape(-1, 4)
+    edges >>= (shift[1], shift[1], shift[0], shift[0])
+    counts = np.array(shape)
+    # A window at index i covers pixels 4i to 4i + 7.
+    first = np.minimum(-(-edges[:, ::2] // 4), counts - 1)
+    end = np.maximum(first + 1, np.minimum(counts, (edges[:, 1::2] - 8) // 4 + 1))
+    return np.stack((first[:, 0], end[:, 0], first[:, 1], end[:, 1]), axis=1)
 
 
 class RegionScores:
@@ -82,21 +82,23 @@ class RegionScores:
             self._present.append(self._regions[self._next])
             self._next += 1
         self._present = [region for region in self._present if region.sightings[-1].pts >= pts]
-        by_kind: dict[RegionKind, list[tuple[Region, tuple[Box, ...]]]] = {}
-        for region in self._present:
-            by_kind.setdefault(region.kind, []).append((region, region.at(pts)))
-        for kind, present in by_kind.items():
-            for plane, values in enumerate(maps):
-                shift = self._shift if plane else (0, 0)
-                means = [_mean(values, boxes, shift) for _, boxes in present]
+        places = [(region, region.at(pts)) for region in self._present]
+        if not places:
+            return
+        boxes = [box for _, own in places for box in own]
+        begins = np.cumsum([0, *(len(own) for _, own in places[:-1])])
+        for plane, values in enumerate(maps):
+            totals, counts = _sums(values, boxes, begins, self._shift if plane else (0, 0))
+            by_kind: dict[RegionKind, list[tuple[float, int]]] = {}
+            for (region, _), total, count in zip(places, totals, counts, strict=True):
+                by_kind.setdefault(region.kind, []).append((total, count))
                 if plane == 0:
-                    for (region, _), (value, _) in zip(present, means, strict=True):
-                        _append(self._own, region.id, time_s, value)
+                    _append(self._own, region.id, time_s, total / count)
+            for kind, found in by_kind.items():
                 if kind is RegionKind.MOTION:
-                    total = sum(count for _, count in means)
-                    value = sum(value * count for value, count in means) / total
+                    value = sum(total for total, _ in found) / sum(count for _, count in found)
                 else:
-                    value = min(value for value, _ in means)
+                    value = min(total / count for total, count in found)
                 _append(self._classes, (kind, plane), time_s, value)
 
     def extend(self, later: RegionScores) -> None:
@@ -146,15 +148,16 @@ def _append(into: dict[_Key, tuple[array[float], Series]], key: _Key, time_s: fl
     series.add(value)
 
 
-def _mean(values: FloatMap, boxes: Iterable[Box], shift: tuple[int, int]) -> tuple[float, int]:
-    """Mean over disjoint boxes, and the number of windows."""
-    total, count = 0.0, 0
-    for box in boxes:
-        rows, columns = window_slices(box, values.shape, shift)
-        part = values[rows, columns]
-        total += float(part.sum(dtype="f8"))
-        count += part.size
-    return total / count, count
+def _sums(
+    values: FloatMap, boxes: Sequence[Box], begins: NDArray[np.int64], shift: tuple[int, int]
+) -> tuple[list[float], list[int]]:
+    """Of each region, whose disjoint boxes begin where ``begins`` says: the sum over its windows, and their number."""
+    from transcoder.metrics.ssim import window_sums
+
+    windows = windows_in(boxes, values.shape, shift)
+    counts = (windows[:, 1] - windows[:, 0]) * (windows[:, 3] - windows[:, 2])
+    totals = np.add.reduceat(window_sums(values, windows), begins)
+    return totals.tolist(), np.add.reduceat(counts, begins).tolist()
 
 
 class Viewer:

@@ -72,6 +72,16 @@ def _ssim_map(a: Any, b: Any, c1: int, c2: int, out: Any) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _window_sums(values: Any, windows: Any, out: Any) -> None:
+    for number in range(windows.shape[0]):
+        total = 0.0
+        for row in range(windows[number, 0], windows[number, 1]):
+            for column in range(windows[number, 2], windows[number, 3]):
+                total += values[row, column]
+        out[number] = total
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _tile_means(values: Any, edges_y: Any, edges_x: Any, out: Any) -> None:
     for ty in range(edges_y.shape[0] - 1):
         for tx in range(edges_x.shape[0] - 1):
@@ -123,13 +133,25 @@ def compile_kernels() -> None:
             ssim_map(plane, plane)
         ssim_map(strided, strided.copy())
         ssim_map(strided.copy(), strided)
-    grid = TileGrid(32, 16)
-    grid.means(ssim_map(np.zeros((16, 32), np.uint8), np.zeros((16, 32), np.uint8))[0])
+    values, _ = ssim_map(np.zeros((16, 32), np.uint8), np.zeros((16, 32), np.uint8))
+    TileGrid(32, 16).means(values)
+    window_sums(values, np.zeros((1, 4), np.int64))
 
 
 def mean(values: FloatMap) -> float:
     """Mean of a map in double precision."""
     return float(values.mean(dtype=np.float64))
+
+
+def window_sums(values: FloatMap, windows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sums of parts of a map, which may overlap.
+
+    :param windows: shape (n, 4): first row, end of the rows, first column, end of the columns of each part.
+    :returns: float64 of shape (n,).
+    """
+    out = np.empty(len(windows))
+    _window_sums(values, windows, out)
+    return out
 
 
 def psnr_db(mean_squared_error: float, *, bit_depth: int = 8) -> float:

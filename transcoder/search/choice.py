@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from transcoder.encode import balance
 from transcoder.errors import EncodeError
 from transcoder.model import Attempt, Choice, Encoded, EncodeSpec, Fidelity, Rung
-from transcoder.search.filling import Filled, OverCap, Probe, fill
+from transcoder.search.filling import Filled, OverCap, Probe, fill, never
 
 _SECOND_AIM = 0.985
 """Where an encode with moved bits aims: it is not corrected, so it must not miss."""
+AMPLE_ERROR = 0.5
+"""Of what each floor lets a video lose: where no class loses more, it does not need the last bytes of the cap."""
 
 
 def missed_floors(fidelity: Fidelity, floors: Mapping[str, float]) -> dict[str, tuple[float, float]]:
@@ -96,8 +99,12 @@ def _try_rung(
 ) -> Iterator[tuple[Attempt, Encoded | None]]:
     """One attempt, or two where bits were moved; each with its file where that is under the cap."""
     while True:
+        measured = _Measured(probe)
+        ample = partial(_is_ample, measured, floors)
+        # Only a video is dear enough to make, and the reading of its sizes too vague to hit the goal at once.
+        dear = rung.knob is not None and rung.knob.proportional
         try:
-            filled = fill(rung, cap_bytes, probe, max_encodes=max_encodes)
+            filled = fill(rung, cap_bytes, probe, max_encodes=max_encodes, enough=ample if dear else never)
         except EncodeError as error:
             encodes = 0 if isinstance(error, OverCap) else 1
             reason = error.message if isinstance(error, OverCap) else str(error)
@@ -116,7 +123,7 @@ def _try_rung(
         if encoded.lossless_proof is not None:
             yield _attempt(filled, None, ""), encoded
             return
-        fidelity = probe.measure(encoded)
+        fidelity = measured.of(encoded)
         missed = missed_floors(fidelity, floors)
         yield _attempt(filled, fidelity, describe_missed(missed), missed), encoded
         other = balance.rebalance(rung, errors_of(fidelity, floors)) if missed and max_encodes is None else None
@@ -124,6 +131,23 @@ def _try_rung(
             return
         start = min(other.knob.high, filled.spec.knob_value * cap_bytes * _SECOND_AIM / encoded.bytes)
         rung, max_encodes = replace(other, knob=replace(other.knob, start=start)), 1
+
+
+class _Measured:
+    """What the last file measured: it may be asked before the search goes on, and once more when it has ended."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._last: tuple[Encoded, Fidelity] | None = None
+
+    def of(self, encoded: Encoded) -> Fidelity:
+        if self._last is None or self._last[0] is not encoded:
+            self._last = encoded, self._probe.measure(encoded)
+        return self._last[1]
+
+
+def _is_ample(measured: _Measured, floors: Mapping[str, float], encoded: Encoded) -> bool:
+    return max(errors_of(measured.of(encoded), floors).values(), default=1.0) <= AMPLE_ERROR
 
 
 def _attempt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from transcoder.search.proposing import Point, propose
 
 FILL_GOAL = 0.99
 """A file at or above this share of the cap is full; another encode would cost more than it brings."""
+NEARLY_FULL = 0.975
+"""At or above this share it is the caller's to say whether the rest is worth another encode: on a street at 720p, 1.4 %
+more bytes took a third of the whole time and brought 0.0004 of SSIM."""
 MAX_ENCODES = {"target_bytes": 5, "quality": 6}
 
 
@@ -45,13 +49,26 @@ class Filled:
     fits: bool
 
 
-def fill(rung: Rung, cap_bytes: int, probe: Probe, *, max_encodes: int | None = None) -> Filled:
+def never(_: Encoded) -> bool:
+    """What is nearly full is not full."""
+    return False
+
+
+def fill(
+    rung: Rung,
+    cap_bytes: int,
+    probe: Probe,
+    *,
+    max_encodes: int | None = None,
+    enough: Callable[[Encoded], bool] = never,
+) -> Filled:
     """Find the knob value whose file is largest but not over the cap.
 
     Sizes are assumed to rise with the knob but not to follow any exact law; the search keeps a bracket, so a
     bad guess costs an encode and never the result. Where sizes can be foretold from a sample, that is where it looks.
 
     :param max_encodes: how often to try; None means what the knob is worth.
+    :param enough: whether a file that is nearly full is good as it is; asked of those only.
     :raises OverCap: where a sample says that nothing can fit.
     :raises EncodeError: where no attempt can be encoded.
     """
@@ -84,6 +101,8 @@ def fill(rung: Rung, cap_bytes: int, probe: Probe, *, max_encodes: int | None = 
         if tried.fits and (under is None or encoded.bytes > under.encoded.bytes):
             under = tried
         if tried.fits and (encoded.bytes >= FILL_GOAL * cap_bytes or encoded.saturated):
+            break
+        if tried is under and encoded.bytes >= NEARLY_FULL * cap_bytes and enough(encoded):
             break
         proposal = outlook.best(points, cap_bytes) if outlook is not None else propose(knob, points, cap_bytes)
         if proposal is None:

@@ -9,11 +9,16 @@ from PIL import Image
 from tests.helpers import pictures
 from tests.helpers import regions as made
 from transcoder.metrics import ssim
-from transcoder.metrics.areas import MAX_MOTION_VIEWS, MAX_VIEWS, RegionScores, Viewer, window_slices
+from transcoder.metrics.areas import MAX_MOTION_VIEWS, MAX_VIEWS, RegionScores, Viewer, windows_in
 from transcoder.model import Box, Region, RegionKind
 
 SIZE = (160, 96)
 SHAPE = (SIZE[1] // 4 - 1, SIZE[0] // 4 - 1)
+
+
+def window_slices(box: Box, shape: tuple[int, int], shift: tuple[int, int] = (0, 0)) -> tuple[slice, slice]:
+    ((top, bottom, left, right),) = windows_in([box], shape, shift).tolist()
+    return slice(top, bottom), slice(left, right)
 
 
 def pixels(part: slice) -> tuple[int, int]:

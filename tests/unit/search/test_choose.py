@@ -152,3 +152,32 @@ def test_the_trail_counts_every_encode() -> None:
     probe = FakeProbe(lambda value: int(value * 1.3), lambda *_: scores(0.2))
     choice = search.choose([H264], CAP, FLOORS, probe)
     assert choice.attempts[0].encodes == len(probe.encoded)
+
+
+def nearly_full(value: float) -> int:
+    return int(value * 0.99)
+
+
+def test_a_video_with_room_under_its_floors_does_not_need_the_last_bytes() -> None:
+    probe = FakeProbe(nearly_full, lambda *_: scores(0.96, 0.9))
+    choice = search.choose([H264], CAP, {"frame": 0.90, "tile": 0.75}, probe)
+    assert choice.winner is not None
+    assert (choice.winner.encodes, len(probe.measured)) == (1, 1)
+    assert choice.winner.bytes is not None
+    assert search.NEARLY_FULL * CAP <= choice.winner.bytes < search.FILL_GOAL * CAP
+
+
+def test_one_class_near_its_floor_gets_the_last_bytes() -> None:
+    probe = FakeProbe(nearly_full, lambda *_: scores(0.96, 0.8))
+    choice = search.choose([H264], CAP, {"frame": 0.90, "tile": 0.75}, probe)
+    assert choice.winner is not None
+    assert choice.winner.encodes == 2
+    assert choice.winner.bytes is not None
+    assert choice.winner.bytes >= search.FILL_GOAL * CAP
+
+
+def test_what_is_far_from_full_is_encoded_again_unmeasured() -> None:
+    probe = FakeProbe(lambda value: int(value * 0.9), lambda *_: scores(1.0, 1.0))
+    choice = search.choose([H264], CAP, {"frame": 0.90}, probe)
+    assert choice.winner is not None
+    assert (choice.winner.encodes, len(probe.measured)) == (2, 1)
