@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import sheet, side_by_side
-from benchmarks.side_by_side import PICTURES, QUICK, RESULTS, ROOT, VIDEOS
+from benchmarks.footage import PICTURES, QUICK, VIDEOS
+from benchmarks.product import ROOT
+from benchmarks.side_by_side import RESULTS
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 README = ROOT / "README.md"

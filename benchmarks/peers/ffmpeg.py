@@ -7,7 +7,7 @@ from pathlib import Path
 import ffmpeg
 
 from benchmarks.peers.base import Made, Peer, Task, finish
-from benchmarks.stock_ffmpeg import AudioPlan, Option, binary, two_pass_commands
+from benchmarks.stock_ffmpeg import AudioPlan, Option, binary, two_pass_commands, version
 
 REFERENCE = "ffmpeg x264 medium"
 _SVT_KILOBIT = 1000
@@ -15,11 +15,12 @@ _SVT_KILOBIT = 1000
 
 def peers() -> list[Peer]:
     """All run from the binary of imageio-ffmpeg, a pinned package, so none can be missing."""
+    known = f"ffmpeg {version()}, recipe 1"
     return [
-        Peer(name=REFERENCE, make=lambda task: _x264(task, "medium")),
-        Peer(name="ffmpeg x264 slow", make=lambda task: _x264(task, "slow")),
-        Peer(name="ffmpeg x265 medium", make=_x265),
-        Peer(name="ffmpeg SVT-AV1 preset 6", make=_svt),
+        Peer(name=REFERENCE, make=lambda task: _x264(task, "medium"), version=known),
+        Peer(name="ffmpeg x264 slow", make=lambda task: _x264(task, "slow"), version=known),
+        Peer(name="ffmpeg x265 medium", make=_x265, version=known),
+        Peer(name="ffmpeg SVT-AV1 preset 6", make=_svt, version=known),
     ]
 
 
