@@ -34,7 +34,11 @@ def main() -> None:
 def write(known: dict[str, object]) -> None:
     """The page, its drawings, and the table in README."""
     PAGE.write_text(sheet.markdown(known), encoding="utf-8")
-    for name, text in sheet.drawings(known).items():
+    made = sheet.drawings(known)
+    for path in RESULTS.parent.glob(f"{RESULTS.stem}_*.svg"):
+        if path.name not in made:
+            path.unlink()
+    for name, text in made.items():
         (RESULTS.parent / name).write_text(text, encoding="utf-8")
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -52,6 +52,7 @@ def run(cases: Sequence[Case], store: Path = RESULTS) -> dict[str, Any]:
         for peer in tools[video]
     }
     known["rows"] = {name: row for name, row in known["rows"].items() if name in belongs}
+    _keep(known, store)
     with tempfile.TemporaryDirectory() as folder:
         run_ = _Run(Path(folder), known, store, tools)
         for case in cases:
@@ -61,6 +62,10 @@ def run(cases: Sequence[Case], store: Path = RESULTS) -> dict[str, Any]:
             else:
                 run_.case(case, source)
     return known
+
+
+def _keep(known: dict[str, Any], store: Path) -> None:
+    store.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def key(source: str, cap_bytes: int, tool: str) -> str:
@@ -107,7 +112,7 @@ class _Run:
                 duration_s = float(found.video.duration_s) if found.video is not None else 0.0
                 row |= self._made(peer, source, sha256, case.cap_bytes, duration_s)
             self._known["rows"][name] = row
-            self._store.write_text(json.dumps(self._known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            _keep(self._known, self._store)
             outcome = row.get("bytes", row.get("note") or row["missing"])
             print(f"{name}: {outcome} {row.get('wall_s', 0):.1f} s", flush=True)
 

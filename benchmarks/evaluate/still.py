@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def upright(path: Path) -> Image.Image:
 def _ssimulacra2(before: Image.Image, after: Image.Image) -> float | None:
     if importlib.util.find_spec("ssimulacra2") is None:
         return None
-    found = [_ssimulacra2_of(before.crop(box), after.crop(box)) for box in windows(*before.size)]
+    boxes = windows(*before.size)
+    with ThreadPoolExecutor(min(2, len(boxes))) as pool:  # NumPy lets the other thread work; more would fill memory
+        found = list(pool.map(lambda box: _ssimulacra2_of(before.crop(box), after.crop(box)), boxes))
     return float(np.mean(found))
 
 

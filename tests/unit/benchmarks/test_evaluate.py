@@ -145,7 +145,7 @@ def test_the_map_is_scikit_images_at_every_pixel(noise: int) -> None:
     random = np.random.default_rng(5)
     before = picture(1)
     after = (before + random.integers(-noise, noise + 1, before.shape)).clip(0, 255).astype(np.uint8)
-    _, wanted = structural_similarity(before, after, data_range=255, full=True)
+    _, wanted = structural_similarity(before, after, data_range=255, full=True)  # type: ignore[no-untyped-call, unused-ignore]
     assert np.abs(ssim_map(before, after) - wanted).max() < 1e-9
 
 
