@@ -28,7 +28,7 @@ def version() -> str:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Keys and home in a folder, the kernels compiled already: ``make setup`` does that once for a real user."""
+    """Keys and home in a folder, and kernels compiled beforehand, as ``make setup`` does once for a real user."""
     values = {"TRANSCODER_HOME": str(folder / "home"), "TRANSCODER_KEYS_DIR": str(folder / "keys")}
     subprocess.run([sys.executable, "-c", _PREPARE], env=os.environ | values, check=True)
     return values
