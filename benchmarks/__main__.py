@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import sheet, side_by_side
+from benchmarks import national, sheet, side_by_side
 from benchmarks.footage import PICTURES, QUICK, VIDEOS
 from benchmarks.product import ROOT
 from benchmarks.side_by_side import RESULTS
@@ -44,6 +44,7 @@ def write(known: dict[str, object]) -> None:
     _, _, after = rest.partition(END)
     if rest:
         README.write_text(f"{before}{BEGIN}\n{sheet.headline(known)}{END}{after}", encoding="utf-8")
+    national.write()
 
 
 if __name__ == "__main__":

@@ -44,10 +44,14 @@ class Run:
     certificate_bytes: int = 0
 
 
-def one_clip(group: str, at: str, clip: Path, *, seconds: float, size: str = "720p") -> Run:
-    """Deliver one clip under cps-twif-1mb."""
+def one_clip(
+    group: str, at: str, clip: Path, *, seconds: float, size: str = "720p", cap_bytes: int | None = None
+) -> Run:
+    """Deliver one clip under cps-twif-1mb, or that profile with another cap."""
+    options = ["--profile", "cps-twif-1mb", "--max-parts", str(MAX_PARTS)]
+    options += ["--cap", str(cap_bytes)] if cap_bytes is not None else []
     with tempfile.TemporaryDirectory() as name:
-        ran = _apply(Path(name), [clip], "--profile", "cps-twif-1mb", "--max-parts", str(MAX_PARTS))
+        ran = _apply(Path(name), [clip], *options)
         said = _results(ran, 1)[0]
     return _run(group, at, [clip], seconds, size, [said], ran.cost.wall_s, ran.cost.cpu_s, ran.cost.peak_bytes)
 

@@ -63,15 +63,15 @@ def page(name: str, cap_bytes: int, storage: str, version: str, rows: tuple[Shar
     lines = [
         "# Two workers at one file\n",
         f"`python -m benchmarks.study_sharing`; transcoder {version}.\n",
-        f"`{name}` at {cap_bytes:,} bytes. Each worker is a process with a folder of its own, held to one processor, as a",
-        "host of one processor would be: left alone, one worker takes both processors of a machine of two, and a second",
-        f"could add nothing. One Postgres and one {storage} serve both; there was no network between them.\n",
+        f"`{name}` at {cap_bytes:,} bytes. Each worker is a process with a folder of its own, held to one processor,",
+        "as a host of one processor would be: left alone, one worker takes both processors of a machine of two, and a",
+        f"second could add nothing. One Postgres and one {storage} serve both, without a network between.\n",
         "| workers | wall time | processor time | ended | parts | of them made by the other worker |",
         "|---:|---:|---:|---|---:|---:|",
         *(f"| {row.workers} | {row.wall_s:.0f} s | {row.cpu_s:.0f} s | {row.state} | {row.parts} | {row.helped} |"
           for row in rows),
-        f"\nTwo are {one.wall_s / two.wall_s:.2f} times as fast as one, for {two.cpu_s / one.cpu_s:.2f} times its processor "
-        "time.\n",
+        f"\nTwo are {one.wall_s / two.wall_s:.2f} times as fast as one, "
+        f"for {two.cpu_s / one.cpu_s:.2f} times its processor time.\n",
     ]  # fmt: skip
     return "\n".join(lines)
 
