@@ -50,7 +50,7 @@ def markdown(known: Mapping[str, Any]) -> str:
 def headline(known: Mapping[str, Any]) -> str:
     """A line for each tool: how often over the cap, how full, how near, how long; and where we lose.
 
-    Processor time, because it is the steadier one on a machine that has other work.
+    Processor time is the steadier one on a machine that has other work.
     """
     rows = [row for row in _ours_first(known) if not row["missing"] and "wall_s" in row]
     parts = []
@@ -68,7 +68,7 @@ def _headline_table(kind: Sequence[Row], reference: str, *, video: bool) -> str:
     names = ["video" if video else "picture", "files", "over the cap", "fill, median"]
     names += ["frames or times lost", "SSIM mean", "SSIM of what moves"] if video else []
     names += [] if video else ["SSIM mean", "SSIM of the worst tile", "SSIMULACRA2"]
-    names += [f"processor time, times {reference}", "certificate"]
+    names += [f"processor time, times {reference}", "wall time, times it", "certificate"]
     lines = [f"| {' | '.join(names)} |\n", "|---" + "|---:" * (len(names) - 2) + "|---|\n"]
     for tool in dict.fromkeys(row["tool"] for row in kind):
         own = [row for row in kind if row["tool"] == tool]
@@ -87,7 +87,7 @@ def _headline_row(own: Sequence[Row], kind: Sequence[Row], reference: str, *, vi
         known = [a[field] - b[field] for a, b in scored if a.get(field) is not None and b.get(field) is not None]
         return f"{statistics.median(known):+.{digits}f}" if known else _NONE
 
-    slow = [row["cpu_s"] / other["cpu_s"] for row, other in beside]
+    slow = [[row[name] / other[name] for row, other in beside] for name in ("cpu_s", "wall_s")]
     cells = [
         _cell(own[0]["tool"]), f"{len(files)} of {len(own)}", str(sum(row["over"] for row in files)),
         _share(statistics.median(row["fill"] for row in files)) if files else _NONE,
@@ -97,7 +97,7 @@ def _headline_row(own: Sequence[Row], kind: Sequence[Row], reference: str, *, vi
         cells += [str(lost), gain("mean"), gain("moving")]
     else:
         cells += [gain("mean"), gain("worst_tile"), gain("ssimulacra2", 1)]
-    cells.append(f"{statistics.median(slow):.2f}" if slow else _NONE)
+    cells += [f"{statistics.median(ratios):.2f}" if ratios else _NONE for ratios in slow]
     cells.append("yes" if any(row["certificate"] for row in own) else "no")
     return f"| {' | '.join(cells)} |\n"
 

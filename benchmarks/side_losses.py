@@ -59,11 +59,13 @@ def _cost(rows: Sequence[Row], reference: str, *, video: bool) -> str:
     ]
     if not pairs:
         return ""
-    slow, fat = (statistics.median(a[name] / b[name] for a, b in pairs) for name in ("cpu_s", "peak_bytes"))
+    slow, late, fat = (
+        statistics.median(a[name] / b[name] for a, b in pairs) for name in ("cpu_s", "wall_s", "peak_bytes")
+    )
     kind = "videos" if video else "pictures"
     return (
-        f"**Time and memory, {kind}**: {slow:.1f} times the processor time of {reference} and {fat:.1f} times its "
-        "memory, at the median; ours measures, signs and reports, theirs encodes."
+        f"**Time and memory, {kind}**: {slow:.1f} times the processor time of {reference}, {late:.1f} times its wall "
+        f"time and {fat:.1f} times its memory, at the median; ours measures, signs and reports, theirs encodes."
     )
 
 
@@ -80,7 +82,7 @@ def _case(own: Sequence[Row], where: str) -> str:
         theirs = [(value, row["tool"]) for row in fair if (value := measure.of(row)) is not None]
         if mine is None or not theirs:
             continue
-        best, tool = max(theirs)
+        best, tool = max(theirs, key=lambda pair: pair[0])  # of equals the first
         if best - mine >= measure.matters:
             found.append(f"{measure.name} by {best - mine:.{measure.digits}f} ({tool})")
     return f"{where}: {'; '.join(found)}." if found else ""

@@ -21,9 +21,6 @@ from benchmarks.evaluate.moving import BLOCK_PX
 from benchmarks.evaluate.showing import Luma, pair, pairs, times_s
 
 TILE_PX = 64
-VMAF_MODEL = "version=vmaf_v0.6.1neg"
-"""No enhancement gain: sharpening must not count as fidelity."""
-
 _WINDOW_PX = 7
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _PROCESSORS = os.cpu_count() or 1
@@ -136,6 +133,11 @@ def vmaf_neg(source: Path, copy: Path) -> float | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "vmaf.json"
-        options: dict[str, str | int] = {"model": VMAF_MODEL, "log_fmt": "json", "log_path": str(log), "n_threads": 2}
+        options: dict[str, str | int] = {
+            "model": stock_ffmpeg.VMAF_MODEL,
+            "log_fmt": "json",
+            "log_path": str(log),
+            "n_threads": 2,
+        }
         stock_ffmpeg.run([stock_ffmpeg.compare_command(source, copy, "libvmaf", options)])
         return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])

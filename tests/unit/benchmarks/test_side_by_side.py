@@ -50,7 +50,9 @@ def test_a_loss_is_said_and_a_file_over_the_cap_is_none() -> None:
 def test_time_and_memory_are_said_beside_the_reference() -> None:
     slow = row("transcoder", 0.9, cpu_s=6.0, peak_bytes=4 * 10**8)
     said = sheet.headline(known(slow, row(sheet.REFERENCE_VIDEO, 0.8)))
-    assert "2.0 times the processor time of ffmpeg x264 slow and 4.0 times its" in said
+    assert "2.0 times the processor time of ffmpeg x264 slow, 1.0 times its wall time and 4.0 times its memory" in (
+        " ".join(said.split())
+    )
 
 
 def test_lines_of_the_list_are_not_endless() -> None:
