@@ -128,8 +128,11 @@ class _Run:
         row: Row = {"note": made.note, "certificate": made.certificate, **asdict(made.cost)}
         if made.path is not None:
             data = made.path.read_bytes()
-            row |= {"bytes": len(data), "over": len(data) > cap_bytes, "fill": len(data) / cap_bytes}
             copy_sha256 = hashlib.sha256(data).hexdigest()
-            row |= self._judge.says(source, source_sha256, made.path, copy_sha256, video=duration_s > 0)
+            try:
+                row |= self._judge.says(source, source_sha256, made.path, copy_sha256, video=duration_s > 0)
+                row |= {"bytes": len(data), "over": len(data) > cap_bytes, "fill": len(data) / cap_bytes}
+            except (OSError, ValueError, RuntimeError) as error:  # PyAV's and Pillow's errors are among them
+                row["note"] = f"{len(data):,} bytes that could not be judged: {error}"
         shutil.rmtree(work)
         return row

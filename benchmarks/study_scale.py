@@ -31,10 +31,10 @@ GROUPS = ("duration", "size", "fits", "folder", "service")
 _INTRODUCTION = """\
 The scene of `samples/cctv_day.avi`, eight seconds at 12.5 frames a second, is scaled to a size and repeated by copying
 packets. Durations are delivered under `cps-twif-1mb` with at most 60 parts, sizes at half the bytes of their source,
-each by a process of its own.
-*Processor time is the honest measure here*: other work may run on the machine, which stretches the wall time and adds
-some per cent to the other. Both are of all processes of a run; peak memory is what they hold together at the worst
-moment. Repeated footage is no harder at its end than at its beginning: what grows here grows with the duration alone.
+each by a process of its own. *Processor time is the honest measure here*: other work may run on the machine, which
+stretches the wall time and adds some per cent to the other. Both are of all processes of a run; peak memory is what
+they hold together at the worst moment. Repeated footage is no harder at its end than at its beginning: what grows
+here grows with the duration alone.
 """
 
 

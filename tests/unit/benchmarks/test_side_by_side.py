@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from benchmarks import footage, judging, sheet, side_by_side
 from benchmarks.__main__ import BEGIN, END, PAGE, README
@@ -151,6 +152,21 @@ def test_a_second_run_does_nothing_and_the_same_bytes_are_judged_once(bench: lis
     assert found["rows"][key]["same_as"] == ours.NAME
     side_by_side.run([case], tmp_path / "rows.json")
     assert len(bench) == 3
+
+
+def test_a_file_that_no_one_can_open_does_not_end_the_study(
+    bench: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Path) -> Cost:
+        with Image.open(tmp_path / "rows.json"):  # no picture
+            return Cost()
+
+    monkeypatch.setattr(judging, "score_still", broken)
+    found = side_by_side.run([footage.sample("cctv_still.jpg", 1_000_000)], tmp_path / "rows.json")
+    other = found["rows"][side_by_side.key("cctv_still.jpg", 1_000_000, "other")]
+    assert "could not be judged: cannot identify image file" in other["note"]
+    assert "bytes" not in other
+    assert "could not be judged" in sheet.markdown(found)
 
 
 def test_tools_and_cases_of_the_past_leave_the_results(bench: list[str], tmp_path: Path) -> None:
