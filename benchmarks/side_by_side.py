@@ -18,6 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import av
+
 from benchmarks import judging, product, stock_ffmpeg
 from benchmarks.footage import PICTURES, VIDEOS, Case
 from benchmarks.peers import discord, handbrake, ours, stills
@@ -132,7 +134,7 @@ class _Run:
             try:
                 row |= self._judge.says(source, source_sha256, made.path, copy_sha256, video=duration_s > 0)
                 row |= {"bytes": len(data), "over": len(data) > cap_bytes, "fill": len(data) / cap_bytes}
-            except (OSError, ValueError, RuntimeError) as error:  # PyAV's and Pillow's errors are among them
+            except (av.error.FFmpegError, OSError, ValueError, RuntimeError) as error:
                 row["note"] = f"{len(data):,} bytes that could not be judged: {error}"
         shutil.rmtree(work)
         return row
