@@ -99,8 +99,8 @@ def _costs(found: Measured) -> str:
         ("---", "---:", "---:", "---"),
         (
             "a minute of CCTV, 1280x720 at 12.5 frames a second, re-encoded under 1 MB",
-            f"{found.minute_least_s:.0f} to {found.minute_most_s:.0f} s",
-            f"{least / 1e9:.1f} to {most / 1e9:.1f} GB",
+            _range(f"{found.minute_least_s:.0f} s", f"{found.minute_most_s:.0f} s"),
+            _range(f"{least / 1e9:.1f} GB", f"{most / 1e9:.1f} GB"),
             "[study_scale](../benchmarks/results/study_scale.md)",
         ),
         ("a still of 12 megapixels under 1 MB", f"{found.still_s:.1f} s", f"{found.still_bytes / 1e9:.1f} GB",
@@ -112,13 +112,23 @@ def _costs(found: Measured) -> str:
         "## What one thing costs\n\n"
         + _table(rows)
         + _wrapped(
-            f"The minute is that of whole deliveries of {_time(found.shortest_s)} to {_time(found.longest_s)}: "
-            "the longest is "
-            f"{found.longest_s / found.shortest_s:.0f} times the shortest, and the most memory is "
-            f"{most / least:.1f} times the "
-            f"least. A job takes {JOB_PROCESSORS} processors and that much memory, whatever its length."
+            f"The minute is that of whole deliveries, of {_range(_time(found.shortest_s), _time(found.longest_s))}"
+            + _growth(found)
+            + f". A job takes {JOB_PROCESSORS} processors and that much memory, whatever its length."
         )
     )
+
+
+def _growth(found: Measured) -> str:
+    times = found.longest_s / found.shortest_s
+    if times == 1:
+        return ""
+    fatter = found.clip_most_bytes / found.clip_least_bytes
+    return f": the longest is {times:.0f} times the shortest, and the most memory is {fatter:.1f} times the least"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,21 +62,29 @@ def _panel(left: int, panel: Panel) -> list[str]:
         parts.append(f'<line x1="{left}" x2="{left + PANEL_W}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
     if panel.line is not None:
-        ends = [panel.line.at(tick) for tick in (0.0, ticks_x[-1])]
-        held = [min(ticks_y[-1], max(0.0, end)) for end in ends]
+        first, last = _inside(panel.line, ticks_x[-1], ticks_y[-1])
         parts.append(
-            f'<line x1="{x(0):.1f}" y1="{y(held[0]):.1f}" x2="{x(ticks_x[-1]):.1f}" y2="{y(held[1]):.1f}" '
-            'stroke="#999" stroke-dasharray="5 4"/>'
+            f'<line x1="{x(first):.1f}" y1="{y(panel.line.at(first)):.1f}" x2="{x(last):.1f}" '
+            f'y2="{y(panel.line.at(last)):.1f}" stroke="#999" stroke-dasharray="5 4"/>'
         )
     for number, (at, value) in enumerate(panel.points):
         parts.append(f'<circle cx="{x(at):.1f}" cy="{y(value):.1f}" r="4" fill="{_COLOUR}"/>')
         if panel.names:
-            beside, anchor = (9, "start") if x(at) < left + PANEL_W * 0.8 else (-9, "end")
+            # Above and below in turn, so that neighbours do not write over each other.
+            across, down, anchor = (0, -11, "middle") if number % 2 == 0 else (9, 15, "start")
             parts.append(
-                f'<text x="{x(at) + beside:.1f}" y="{y(value) + 14:.1f}" text-anchor="{anchor}">'
+                f'<text x="{x(at) + across:.1f}" y="{y(value) + down:.1f}" text-anchor="{anchor}">'
                 f"{panel.names[number]}</text>"
             )
     return parts
+
+
+def _inside(line: Line, most_x: float, most_y: float) -> tuple[float, float]:
+    """From where to where the line is inside the panel."""
+    if not line.slope:
+        return 0.0, most_x
+    low, high = sorted(((0.0 - line.base) / line.slope, (most_y - line.base) / line.slope))
+    return min(max(0.0, low), most_x), max(0.0, min(most_x, high))
 
 
 def _ticks(most: float) -> list[float]:

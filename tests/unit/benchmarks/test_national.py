@@ -30,7 +30,7 @@ def results(tmp_path: Path) -> Path:
 
 def test_the_arithmetic_by_hand(results: Path) -> None:
     said = " ".join(page(measured(results)).split())
-    assert "30 to 50 s" in said
+    assert "30 s to 50 s" in said
     assert "= 8,600 min | x 50.0 s = 430,000 s" in said
     assert "= 17,200 | x 10.0 s = 172,000 s" in said
     assert "602,000 s = 7.0 processors" in said  # 602,000 / 86,400 = 6.97

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import study_scale
-from benchmarks.scale_figure import Panel, figure
+from benchmarks.scale_figure import PANEL_H, PANEL_W, Panel, figure
 from benchmarks.scale_fit import Line, fit, in_words
 from benchmarks.scale_runs import Run
 
@@ -54,6 +54,14 @@ def test_the_figure_is_sound_and_shows_every_point() -> None:
     assert all(0 < float(c.attrib["cx"]) < width and 0 < float(c.attrib["cy"]) < height for c in circles)
     assert sum(line.get("stroke-dasharray") is not None for line in drawn.findall(f"{namespace}line")) == 1
     assert "4K" in [text.text for text in drawn.findall(f"{namespace}text")]
+
+
+def test_a_line_that_leaves_the_panel_ends_there_with_the_slope_it_has() -> None:
+    drawn = ElementTree.fromstring(figure("t", [Panel(title="m", across="x", points=[(8, 950)], line=Line(0, 200))]))
+    line = next(one for one in drawn.iter("{http://www.w3.org/2000/svg}line") if one.get("stroke-dasharray"))
+    x1, x2, y1, y2 = (float(line.attrib[name]) for name in ("x1", "x2", "y1", "y2"))
+    assert (x2 - x1) / PANEL_W == pytest.approx(0.5, abs=0.01)  # 1000 of 1000 is reached at 5 of 10
+    assert (y1 - y2) / PANEL_H == pytest.approx(1, abs=0.01)
 
 
 def test_the_page_says_whether_it_is_linear_and_how_jobs_scale(tmp_path: Path) -> None:
