@@ -48,7 +48,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## the studies, on ../shared/corpus where it is there
+bench: setup  ## the studies, on ../shared/corpus where it is there; says which other tools to install
 	$(BIN)/python -m pytest benchmarks --benchmark-only
 	$(BIN)/python -m benchmarks
 

@@ -6,8 +6,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import sheet, side_by_side
-from benchmarks.side_by_side import PICTURES, QUICK, RESULTS, ROOT, VIDEOS
+from benchmarks import national, sheet, side_by_side
+from benchmarks.footage import PICTURES, QUICK, VIDEOS
+from benchmarks.product import ROOT
+from benchmarks.side_by_side import RESULTS
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 README = ROOT / "README.md"
@@ -32,12 +34,17 @@ def main() -> None:
 def write(known: dict[str, object]) -> None:
     """The page, its drawings, and the table in README."""
     PAGE.write_text(sheet.markdown(known), encoding="utf-8")
-    for name, text in sheet.drawings(known).items():
+    made = sheet.drawings(known)
+    for path in RESULTS.parent.glob(f"{RESULTS.stem}_*.svg"):
+        if path.name not in made:
+            path.unlink()
+    for name, text in made.items():
         (RESULTS.parent / name).write_text(text, encoding="utf-8")
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     if rest:
         README.write_text(f"{before}{BEGIN}\n{sheet.headline(known)}{END}{after}", encoding="utf-8")
+    national.write()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import ffmpeg
 import imageio_ffmpeg
 
 Option = str | int
+VMAF_MODEL = "version=vmaf_v0.6.1neg"
+"""No enhancement gain: sharpening must not count as fidelity."""
 
 
 @cache

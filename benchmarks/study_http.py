@@ -27,6 +27,8 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import national
+
 RESULTS = Path(__file__).parent / "results"
 SMALLEST_BYTES, LARGEST_BYTES = 10_000, 60_000_000
 _PROGRAM = str(Path(sys.executable).with_name("transcoder"))
@@ -164,6 +166,7 @@ def main() -> None:
     text = "# Uploads at once\n\n`python -m benchmarks.study_http`; no worker.\n\n"
     text += f"| figure | value |\n|---|---|\n{rows}\n"
     (RESULTS / "study_http.md").write_text(text, encoding="utf-8")
+    national.write()
     print(text)
 
 

@@ -1,1 +1,1 @@
-"""The study's own judge: PyAV decodes, scikit-image scores; nothing of the product's measurement is used."""
+"""The study's own judge: PyAV decodes, SSIM is scikit-image's; nothing of the product's measurement is used."""

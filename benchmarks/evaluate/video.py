@@ -1,31 +1,38 @@
-"""Scores of one video against its source, all frames: SSIM by scikit-image, VMAF by ffmpeg."""
+"""Scores of one video against its source, all frames: SSIM as scikit-image defines it, VMAF by ffmpeg."""
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
 from benchmarks import stock_ffmpeg
 from benchmarks.evaluate.moving import BLOCK_PX
 from benchmarks.evaluate.showing import Luma, pair, pairs, times_s
 
 TILE_PX = 64
-VMAF_MODEL = "version=vmaf_v0.6.1neg"
-"""No enhancement gain: sharpening must not count as fidelity."""
+_WINDOW_PX = 7
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_PROCESSORS = os.cpu_count() or 1
 
 Mask = NDArray[np.bool_]
+_FrameScore = tuple[float, float, float | None]
+"""Of one frame: whole, worst tile, and what moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoScore:
-    """SSIM of luma with scikit-image's 7x7 windows; None where there is nothing to measure."""
+    """SSIM of luma in windows of 7x7 pixels; None where there is nothing to measure."""
 
     frames_source: int
     frames_copy: int
@@ -44,15 +51,8 @@ def score_video(source: Path, copy: Path, moving: Mask | None = None, *, vmaf: b
     """Judge ``copy``; ``moving`` has the shape (frames, rows, columns) in blocks of the source's picture."""
     pairing = pair(times_s(source), times_s(copy))
     native = next(iter_size(copy)) == next(iter_size(source))
-    whole, tiles, inside = [], [], []
-    for number, (original, shown) in enumerate(pairs(source, copy, pairing)):
-        values = ssim_map(original, shown)
-        whole.append(float(values.mean()))
-        tiles.append(worst_tile(values))
-        if moving is not None and moving[number].any():
-            wide = np.kron(moving[number], np.ones((BLOCK_PX, BLOCK_PX), dtype=np.bool_))
-            chosen = values[: wide.shape[0], : wide.shape[1]][wide]
-            inside.append(float(chosen.mean()))
+    whole, tiles, parts = zip(*_frame_scores(pairs(source, copy, pairing), moving), strict=True)
+    inside = [part for part in parts if part is not None]
     return VideoScore(
         frames_source=pairing.frames_source,
         frames_copy=pairing.frames_copy,
@@ -66,6 +66,28 @@ def score_video(source: Path, copy: Path, moving: Mask | None = None, *, vmaf: b
     )
 
 
+def _frame_scores(shown: Iterable[tuple[Luma, Luma]], moving: Mask | None) -> Iterator[_FrameScore]:
+    """In order; all processors work, and no more frames are held than they need."""
+    waiting: deque[Future[_FrameScore]] = deque()
+    with ThreadPoolExecutor(_PROCESSORS) as pool:
+        for number, (original, copy) in enumerate(shown):
+            mask = None if moving is None else moving[number]
+            waiting.append(pool.submit(_frame_score, original, copy, mask))
+            if len(waiting) > 2 * _PROCESSORS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _frame_score(original: Luma, copy: Luma, moving: Mask | None) -> _FrameScore:
+    values = ssim_map(original, copy)
+    inside = None
+    if moving is not None and moving.any():
+        wide = np.kron(moving, np.ones((BLOCK_PX, BLOCK_PX), dtype=np.bool_))
+        inside = float(values[: wide.shape[0], : wide.shape[1]][wide].mean())
+    return float(values.mean()), worst_tile(values), inside
+
+
 def iter_size(path: Path) -> Any:
     """Width and height of the first frame, as an iterator of one."""
     import av
@@ -76,9 +98,24 @@ def iter_size(path: Path) -> Any:
 
 
 def ssim_map(original: Luma, copy: Luma) -> NDArray[np.float64]:
-    """SSIM of every pixel."""
-    _, values = structural_similarity(original, copy, data_range=255, full=True)  # type: ignore[no-untyped-call, unused-ignore]
-    return np.asarray(values, dtype=np.float64)
+    """SSIM of every pixel, as scikit-image has it: windows of 7x7 pixels, covariance of a sample, edges mirrored.
+
+    OpenCV's box filter takes a quarter of the time of scikit-image's own; a test holds the two against each other.
+    """
+    x, y = original.astype(np.float64), copy.astype(np.float64)
+    mean_x, mean_y = _means(x), _means(y)
+    sample = _WINDOW_PX**2 / (_WINDOW_PX**2 - 1)
+    own = sample * (_means(x * x + y * y) - mean_x * mean_x - mean_y * mean_y)
+    shared = sample * (_means(x * y) - mean_x * mean_y)
+    top = (2 * mean_x * mean_y + _C1) * (2 * shared + _C2)
+    bottom = (mean_x * mean_x + mean_y * mean_y + _C1) * (own + _C2)
+    return np.asarray(top / bottom, dtype=np.float64)
+
+
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the window round each pixel."""
+    size = (_WINDOW_PX, _WINDOW_PX)
+    return np.asarray(cv2.boxFilter(values, -1, size, borderType=cv2.BORDER_REFLECT), dtype=np.float64)
 
 
 def worst_tile(values: NDArray[np.float64]) -> float:
@@ -96,6 +133,11 @@ def vmaf_neg(source: Path, copy: Path) -> float | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "vmaf.json"
-        options: dict[str, str | int] = {"model": VMAF_MODEL, "log_fmt": "json", "log_path": str(log), "n_threads": 2}
+        options: dict[str, str | int] = {
+            "model": stock_ffmpeg.VMAF_MODEL,
+            "log_fmt": "json",
+            "log_path": str(log),
+            "n_threads": 2,
+        }
         stock_ffmpeg.run([stock_ffmpeg.compare_command(source, copy, "libvmaf", options)])
         return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +24,8 @@ class Task:
     duration_s: float
     """0 for a picture."""
     folder: Path
-    keys_dir: Path
+    environment: Mapping[str, str]
+    """For our own tool: keys, and a home with compiled kernels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +34,9 @@ class Cost:
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
-    """User and system time, of the command and of what it waited for."""
+    """User and system time, of the command and of all that it started."""
     peak_bytes: int = 0
-    """Resident memory of the largest single process among them."""
+    """Resident memory of all its processes together at the worst moment; what two of them share counts twice."""
 
     def plus(self, other: Cost) -> Cost:
         """One after the other: times add up, memory does not."""
@@ -58,6 +63,8 @@ class Peer:
 
     name: str
     make: Callable[[Task], Made]
+    version: str
+    """Of the program and of the recipe: a row of another version is made anew."""
     missing: str = ""
 
 
@@ -77,22 +84,37 @@ class Ran:
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Ran:
-    """Run one command to its end; a non-zero exit is for the caller to judge."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        started = time.perf_counter()
-        child = subprocess.Popen(
-            list(command), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(environment or {})}
-        )
-        # wait4 gives the usage of this child alone; RUSAGE_CHILDREN's memory is the largest child ever.
-        _, status, usage = os.wait4(child.pid, 0)
-        wall_s = time.perf_counter() - started
-        child.returncode = os.waitstatus_to_exitcode(status)
+    """Run one command to its end, measured by a small launcher; a non-zero exit is for the caller to judge.
+
+    :raises FileNotFoundError: where there is no such program.
+    """
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        report = Path(folder) / "cost.json"
+        subprocess.run(
+            [sys.executable, "-I", "-S", str(_LAUNCHER), str(report), *command],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **(environment or {})}, check=False,
+        )  # fmt: skip
         said = []
         for stream in (out, err):
             stream.seek(0)
             said.append(stream.read().decode(errors="replace"))
-    cost = Cost(wall_s=wall_s, cpu_s=usage.ru_utime + usage.ru_stime, peak_bytes=usage.ru_maxrss * 1024)
-    return Ran(code=child.returncode, out=said[0], err=said[1], cost=cost)
+        if not report.exists():
+            raise FileNotFoundError(f"{command[0]} did not start: {said[1].strip().splitlines()[-1:]}")
+        used = json.loads(report.read_text(encoding="utf-8"))
+    code = used.pop("code")
+    return Ran(code=code, out=said[0], err=said[1], cost=Cost(**used))
+
+
+def version_of(program: str, *arguments: str, recipe: int = 1) -> str:
+    """The first line in which a program names a version, and which recipe of ours it is run by; empty where absent.
+
+    :param recipe: raised where the command line changes.
+    """
+    if shutil.which(program) is None:
+        return ""
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if any(map(str.isdigit, line))]
+    return f"{lines[0] if lines else '?'}, recipe {recipe}"
 
 
 def finish(commands: Sequence[Sequence[str]], target: Path) -> Made:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import shutil
 import sys
@@ -17,7 +18,14 @@ def peers() -> list[Peer]:
     missing = "" if importlib.util.find_spec("ffmpeg4discord") else "pip install ffmpeg4discord"
     if not missing and not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
         missing = "apt-get install ffmpeg"
-    return [Peer(name="ffmpeg4discord", make=_make, missing=missing)]
+    return [Peer(name="ffmpeg4discord", make=_make, version=_version(), missing=missing)]
+
+
+def _version() -> str:
+    try:
+        return f"ffmpeg4discord {importlib.metadata.version('ffmpeg4discord')}, recipe 1"
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _make(task: Task) -> Made:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import ffmpeg
 
 from benchmarks.peers.base import Made, Peer, Task, finish
-from benchmarks.stock_ffmpeg import AudioPlan, Option, binary, two_pass_commands
+from benchmarks.stock_ffmpeg import (
+    VMAF_MODEL,
+    AudioPlan,
+    Option,
+    binary,
+    compare_command,
+    has_filter,
+    two_pass_commands,
+    version,
+)
 
 REFERENCE = "ffmpeg x264 medium"
 _SVT_KILOBIT = 1000
@@ -15,11 +25,18 @@ _SVT_KILOBIT = 1000
 
 def peers() -> list[Peer]:
     """All run from the binary of imageio-ffmpeg, a pinned package, so none can be missing."""
+    known = f"ffmpeg {version()}, recipe 1"
     return [
-        Peer(name=REFERENCE, make=lambda task: _x264(task, "medium")),
-        Peer(name="ffmpeg x264 slow", make=lambda task: _x264(task, "slow")),
-        Peer(name="ffmpeg x265 medium", make=_x265),
-        Peer(name="ffmpeg SVT-AV1 preset 6", make=_svt),
+        Peer(name=REFERENCE, make=lambda task: _x264(task, "medium"), version=known),
+        Peer(name="ffmpeg x264 slow", make=lambda task: _x264(task, "slow"), version=known),
+        Peer(
+            name="ffmpeg x264 slow, then libvmaf",
+            make=_measured,
+            version=known,
+            missing="" if has_filter("libvmaf") else "an imageio-ffmpeg whose ffmpeg has libvmaf",
+        ),
+        Peer(name="ffmpeg x265 medium", make=_x265, version=known),
+        Peer(name="ffmpeg SVT-AV1 preset 6", make=_svt, version=known),
     ]
 
 
@@ -33,6 +50,14 @@ def _x264(task: Task, preset: str) -> Made:
     return finish(
         two_pass_commands(task.source, target, video_bps=_bps(task), preset=preset, audio=AudioPlan()), target
     )
+
+
+def _measured(task: Task) -> Made:
+    """What is nearest to our own run: the file is made, and then every frame is measured."""
+    target = task.folder / "x264.mp4"
+    encode = two_pass_commands(task.source, target, video_bps=_bps(task), preset="slow", audio=AudioPlan())
+    options: dict[str, Option] = {"model": VMAF_MODEL, "n_threads": os.cpu_count() or 1}
+    return finish([*encode, compare_command(task.source, target, "libvmaf", options)], target)
 
 
 def _x265(task: Task) -> Made:

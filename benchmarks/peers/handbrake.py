@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shutil
 
-from benchmarks.peers.base import Made, Peer, Task, finish
+from benchmarks.peers.base import Made, Peer, Task, finish, version_of
 
 
 def peers() -> list[Peer]:
     """One peer, missing or not."""
     missing = "" if shutil.which("HandBrakeCLI") else "apt-get install handbrake-cli"
-    return [Peer(name="HandBrakeCLI x264 medium", make=_make, missing=missing)]
+    return [
+        Peer(
+            name="HandBrakeCLI x264 medium",
+            make=_make,
+            version=version_of("HandBrakeCLI", "--version"),
+            missing=missing,
+        )
+    ]
 
 
 def _make(task: Task) -> Made:

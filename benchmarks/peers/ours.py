@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks import product
 from benchmarks.peers.base import Made, Peer, Task, run
 
 NAME = "transcoder"
@@ -17,8 +18,8 @@ NAME_FLOOR = "transcoder --accept-degraded"
 def peers() -> list[Peer]:
     """The plain run, which may refuse, and the one that delivers below a floor all the same."""
     return [
-        Peer(name=NAME, make=lambda task: _apply(task, accept_degraded=False)),
-        Peer(name=NAME_FLOOR, make=lambda task: _apply(task, accept_degraded=True)),
+        Peer(name=NAME, make=lambda task: _apply(task, accept_degraded=False), version=product.version()),
+        Peer(name=NAME_FLOOR, make=lambda task: _apply(task, accept_degraded=True), version=product.version()),
     ]
 
 
@@ -27,7 +28,7 @@ def _apply(task: Task, *, accept_degraded: bool) -> Made:
     command += ["--out", str(task.folder / "delivery"), "--json", "--progress", "none"]
     if accept_degraded:
         command += ["--accept-degraded", "--operator", "benchmark", "--reason", "to be scored beside its peers"]
-    ran = run(command, environment={"TRANSCODER_KEYS_DIR": str(task.keys_dir)})
+    ran = run(command, environment=task.environment)
     try:
         result: Mapping[str, Any] = json.loads(ran.out.splitlines()[-1])
     except (IndexError, ValueError):

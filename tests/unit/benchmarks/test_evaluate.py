@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.metrics import structural_similarity
 
 from benchmarks.evaluate.showing import pair, times_s
-from benchmarks.evaluate.still import score_still
-from benchmarks.evaluate.video import score_video, worst_tile
-from benchmarks.peers.base import run
+from benchmarks.evaluate.still import WHOLE_PIXELS, score_still, windows
+from benchmarks.evaluate.video import score_video, ssim_map, worst_tile
 from benchmarks.peers.searched import best_under
 from transcoder.media.probe import probe
 from transcoder.metrics import measure
@@ -140,8 +140,31 @@ def test_a_search_takes_the_best_quality_that_fits() -> None:
     assert best_under(10, lambda quality: bytes(quality * 10)) is None
 
 
-def test_a_child_is_measured_and_its_exit_kept() -> None:
-    ran = run(["python3", "-c", "x = bytearray(80_000_000); print('done'); raise SystemExit(3)"])
-    assert (ran.code, ran.out.strip()) == (3, "done")
-    assert ran.cost.peak_bytes > 80_000_000
-    assert ran.cost.wall_s > 0
+@pytest.mark.parametrize("noise", [2, 60])
+def test_the_map_is_scikit_images_at_every_pixel(noise: int) -> None:
+    random = np.random.default_rng(5)
+    before = picture(1)
+    after = (before + random.integers(-noise, noise + 1, before.shape)).clip(0, 255).astype(np.uint8)
+    _, wanted = structural_similarity(before, after, data_range=255, full=True)  # type: ignore[no-untyped-call, unused-ignore]
+    assert np.abs(ssim_map(before, after) - wanted).max() < 1e-9
+
+
+def test_a_large_picture_is_looked_at_in_windows_inside_it() -> None:
+    assert windows(1600, 900) == [(0, 0, 1600, 900)]
+    found = windows(4000, 3000)
+    assert len(set(found)) == 6
+    assert all(0 <= left < right <= 4000 and 0 <= top < bottom <= 3000 for left, top, right, bottom in found)
+    assert sum((right - left) * (bottom - top) for left, top, right, bottom in found) > WHOLE_PIXELS
+    narrow = windows(10_000, 600)  # a panorama is lower than a window
+    assert all(bottom - top == 600 for _, top, _, bottom in narrow)
+
+
+def test_the_best_score_is_of_a_copy_that_is_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("ssimulacra2")
+    large = Image.fromarray(picture(3)).convert("RGB")
+    large.save(tmp_path / "a.png")
+    large.save(tmp_path / "a.jpg", quality=20)
+    same, worse = (score_still(tmp_path / "a.png", tmp_path / name).ssimulacra2 for name in ("a.png", "a.jpg"))
+    assert same == 100
+    assert worse is not None
+    assert worse < 95
