@@ -13,7 +13,7 @@ from transcoder.search.proposing import Point, propose
 
 FILL_GOAL = 0.99
 """A file at or above this share of the cap is full; another encode would cost more than it brings."""
-NEARLY_FULL = 0.975
+NEARLY_FULL = 0.97
 """At or above this share it is the caller's to say whether the rest is worth another encode: on a street at 720p, 1.4 %
 more bytes took a third of the whole time and brought 0.0004 of SSIM."""
 MAX_ENCODES = {"target_bytes": 5, "quality": 6}
