@@ -82,6 +82,8 @@ def _sqlite(url: sa.URL) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")  # a job that was promised outlives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        # Its own knows ASCII alone: a search for "łódź" would not find "ŁÓDŹ".
+        connection.create_function("lower", 1, _lower, deterministic=True)  # type: ignore[attr-defined]
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -93,6 +95,10 @@ def _sqlite(url: sa.URL) -> Engine:
         connection.isolation_level = None  # type: ignore[attr-defined]
 
     return engine
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def prepare(engine: Engine) -> None:

@@ -23,7 +23,8 @@ from sqlalchemy.engine import Engine, RowMapping
 
 from transcoder.jobs.base import Source
 from transcoder.jobs.database import now
-from transcoder.jobs.submitting import Desk, clean_name
+from transcoder.jobs.names import clean_name
+from transcoder.jobs.submitting import Desk
 from transcoder.jobs.tables import uploads
 from transcoder.server.limits import CHECK_EVERY_BYTES
 from transcoder.server.problem import Refused

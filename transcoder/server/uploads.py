@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from transcoder.server.bodies import read_in_blocks
+from transcoder.server.filenames import named_in
 from transcoder.server.lanes import in_upload_lane
 from transcoder.server.limits import Room, announced_bytes, no_room
 from transcoder.server.problem import Refused
@@ -78,15 +79,17 @@ class _Form:
         self._header = [b"", b""]
 
     def _headers_end(self) -> None:
-        kind, options = parse_options_header(self._headers.get("content-disposition", b""))
+        disposition = self._headers.get("content-disposition", b"")
+        kind, options = parse_options_header(disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        self._into_file = b"filename" in options
+        given = named_in(disposition, options.get(b"filename"))
+        self._into_file = given is not None
         if kind != b"form-data" or not self._name:
             raise Refused("bad-form", "a part of the form has no name")
-        if self._into_file:
+        if given is not None:
             if self._name != "file" or self._upload.name:
                 raise Refused("bad-form", "the form brings one file, in the field `file`")
-            self._upload.name = options[b"filename"].decode("utf-8", "replace") or "unnamed"
+            self._upload.name = given or "unnamed"
         elif self._name in self._upload.fields or len(self._upload.fields) >= _FIELDS:
             raise Refused("bad-form", "a field comes twice, or there are too many")
 

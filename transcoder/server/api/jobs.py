@@ -19,6 +19,7 @@ from transcoder.server import paging, requests, uploads
 from transcoder.server.access import Access
 from transcoder.server.api.bodies import parsed
 from transcoder.server.api.problems import problems
+from transcoder.server.filenames import attachment
 from transcoder.server.lanes import in_upload_lane
 from transcoder.server.problem import Refused
 from transcoder.server.service import Reader, Service, ServiceOf, Submitter
@@ -219,7 +220,7 @@ def file(job_id: str, name: str, service: ServiceOf, access: Reader) -> Streamin
     first = next(blocks, b"")  # what the storage has to say against it is said before anything is sent
     headers = {
         "Content-Length": str(item["bytes"]), "ETag": f'"{item["sha256"]}"', "Repr-Digest": _digest(item["sha256"]),
-        "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, max-age=0",
+        "Content-Disposition": attachment(name), "Cache-Control": "private, max-age=0",
         "X-Content-Type-Options": "nosniff",
     }  # fmt: skip
     return StreamingResponse(chain((first,), blocks), media_type="application/octet-stream", headers=headers)
