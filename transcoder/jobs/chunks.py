@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from transcoder.jobs.base import ENDED, JobState
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.objects import Objects
 from transcoder.jobs.tables import chunks, jobs, workers
 from transcoder.parts.chunks import KIT, State
@@ -47,7 +47,7 @@ class JobChunks:
 
     def done(self) -> Sequence[str]:
         """See ``ChunkStore``."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             mine = (chunks.c.job_id == self._job) & chunks.c.done.is_not(None)
             return sorted(connection.execute(sa.select(chunks.c.name).where(mine)).scalars())
 
@@ -88,7 +88,7 @@ def find(engine: Engine, worker: str, skip: Collection[tuple[str, str]] = ()) ->
     open_ = chunks.c.worker.is_(None) & chunks.c.done.is_(None) & (chunks.c.name != KIT)
     open_ &= _helped() < MOST_HELPED
     offers = sa.select(chunks.c.job_id, chunks.c.name).join(jobs, jobs.c.id == chunks.c.job_id).where(other, open_)
-    with engine.connect() as connection:  # most often there is none: no need to lock anything for that
+    with reading(engine) as connection:  # most often there is none: no need to lock anything for that
         rows = connection.execute(offers.order_by(chunks.c.job_id, chunks.c.name)).all()
     found = [(str(job_id), str(name)) for job_id, name in rows if (job_id, name) not in skip]
     for job_id, name in (*found[len(found) // 2 :], *found[: len(found) // 2]):
@@ -133,7 +133,7 @@ def forget(engine: Engine, objects: Objects, job_id: str) -> None:
 
 def left_over(engine: Engine) -> Sequence[str]:
     """Jobs that ended a while ago and still have chunks: their worker died, or the storage was away."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         over = jobs.c.state.in_(list(ENDED)) & (jobs.c.ended < now(connection) - _LAPSES_S)
         query = sa.select(chunks.c.job_id).join(jobs, jobs.c.id == chunks.c.job_id).where(over).distinct()
         return list(connection.execute(query).scalars())

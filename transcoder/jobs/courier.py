@@ -22,7 +22,7 @@ from sqlalchemy.engine import Engine, RowMapping
 from transcoder import webhooks as signing
 from transcoder.errors import UsageError
 from transcoder.jobs import posting
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.outbox import live
 from transcoder.jobs.posting import Allowed, NotReached, Place
 from transcoder.jobs.tables import webhook_deliveries as deliveries
@@ -84,7 +84,7 @@ class Courier:
         if free <= 0:
             return []
         turn = sa.func.row_number().over(partition_by=deliveries.c.webhook, order_by=deliveries.c.next_at)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             due = (deliveries.c.next_at <= now(connection)) & deliveries.c.webhook.not_in(busy)
             ranked = sa.select(deliveries.c.id, deliveries.c.webhook, deliveries.c.next_at, turn.label("turn"))
             first = ranked.where(due).subquery()

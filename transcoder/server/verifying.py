@@ -19,7 +19,7 @@ from starlette.requests import Request
 from transcoder.app import verify
 from transcoder.certificate.verify import Verification
 from transcoder.jobs.names import clean_name
-from transcoder.server.bodies import read_in_blocks
+from transcoder.server.bodies import blocks, read_in_blocks
 from transcoder.server.filenames import named_in
 from transcoder.server.limits import Room, no_room
 from transcoder.server.problem import Refused
@@ -141,7 +141,7 @@ async def receive(request: Request, uploads: Path, *, max_bytes: int, room: Room
     try:
         parser = MultipartParser(boundary, form.callbacks())
         with room.upload(int(declared) if declared.isdecimal() and len(declared) < 16 else 0) as more:
-            async for block in request.stream():
+            async for block in blocks(request):
                 await run_in_threadpool(parser.write, block)
                 more(form.bytes)
             parser.finalize()

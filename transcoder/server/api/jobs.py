@@ -72,12 +72,20 @@ async def submit(
         limit = service.config.max_upload_bytes
         upload = await uploads.receive(request, service.config.uploads, max_bytes=limit, room=service.room)
         try:
-            job, new = await in_upload_lane(_take, service, access, upload, key)
-        finally:
-            upload.close()
+            job, new = await in_upload_lane(_take_and_close, service, access, upload, key)
+        except BaseException:
+            upload.close()  # it may never have had its turn
+            raise
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobShape.of(job)
+
+
+def _take_and_close(service: Service, access: Access, upload: uploads.Upload, key: str | None) -> tuple[Job, bool]:
+    try:
+        return _take(service, access, upload, key)
+    finally:
+        upload.close()
 
 
 def _take(service: Service, access: Access, upload: uploads.Upload, key: str | None) -> tuple[Job, bool]:
