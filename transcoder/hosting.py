@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transcoder.errors import UsageError
+from transcoder.errors import StorageError, UsageError
 from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.database import connect
 from transcoder.jobs.dispatch import Dispatcher
@@ -119,12 +120,24 @@ def _number(name: str, default: int, environment: Mapping[str, str] = os.environ
 
 def _secret(path: Path) -> bytes:
     """The key that signs sessions, made once; all API processes of a machine share it."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(_SECRET_BYTES))
-    except FileExistsError:
-        pass
-    return path.read_bytes()
+    if not path.exists():
+        rough = path.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with os.fdopen(os.open(rough, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(_SECRET_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process that starts was first: its key counts
+                os.link(rough, path)
+        finally:
+            rough.unlink(missing_ok=True)
+    key = path.read_bytes()
+    if len(key) < _SECRET_BYTES:  # a disk was full, or somebody emptied it: with no key everybody could sign in
+        raise StorageError(
+            "the key that signs sessions is damaged", where=str(path),
+            hint="remove it: a new one is made, and everybody signs in again", code="session-key",
+        )  # fmt: skip
+    return key
 
 
 __all__ = ["STORE", "Host", "open_host"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from transcoder.errors import SandboxError
 from transcoder.model import Choice, SourceInfo, exact_clock
 from transcoder.profile import Profile
 
+_RUNS = re.compile("/+")
 _CLIP = re.compile(r"_clip-[0-9.]+-[0-9.]+")
 
 
@@ -49,9 +51,15 @@ def _stream(source: SourceInfo) -> str:
 
 def safe_name(source: SourceInfo) -> str:
     """The source's name without its ending, in characters that every file system takes."""
-    safe = re.sub(r"[^\w.-]+", "_", Path(source.name).stem).strip("._-")
+    stem = unicodedata.normalize("NFC", Path(source.name).stem)
+    safe = _RUNS.sub("_", "".join(char if _is_safe(char) else "/" for char in stem)).strip("._-")
     # File systems count bytes, and the longest ending and profile name take about half of their 255.
     return safe.encode()[:100].decode("utf-8", "ignore") or "source"
+
+
+def _is_safe(char: str) -> bool:
+    # Words of many scripts cannot be written without their marks.
+    return char.isalnum() or char in "_.-" or unicodedata.category(char)[0] == "M"
 
 
 def media_names(stem: str, choice: Choice, role: str) -> dict[str, tuple[Path, str]]:

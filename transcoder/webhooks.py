@@ -17,7 +17,9 @@ from transcoder.errors import UsageError
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 _PREFIX, _VERSION = "whsec_", "v1"
-_SECRET_BYTES = 32
+_SECRET_BYTES, _LEAST_SECRET_BYTES = 32, 16
+"""A shorter one, an empty one above all, is a setting that was forgotten: everybody could sign with it."""
+_STAMP_DIGITS = 12
 
 
 def new_secret() -> str:
@@ -44,11 +46,13 @@ def verify_webhook(
     :param tolerance_s: how old or new it may be: a request that was listened to must not be played again for ever.
     :param now_s: seconds since 1970; None means now.
     :returns: its id, the same each time that the service tries to tell this: what was seen already is to be dropped.
-    :raises UsageError: where it cannot be confirmed (``webhook-unconfirmed``): do not act on it.
+    :raises UsageError: where it cannot be confirmed (``webhook-unconfirmed``): do not act on it; where the secret is
+        none (``webhook-secret``).
     """
     given = {name.lower(): value for name, value in headers.items()}
     message_id, stamp, signatures = (given.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE))
-    if not message_id or not stamp.isdecimal() or not signatures:
+    readable = message_id.isascii() and stamp.isascii() and stamp.isdecimal() and len(stamp) <= _STAMP_DIGITS
+    if not message_id or not readable or not signatures.isascii():
         raise UsageError("the request has no signature", code="webhook-unconfirmed")
     moment = time.time() if now_s is None else now_s
     if abs(moment - int(stamp)) > tolerance_s:
@@ -61,9 +65,12 @@ def verify_webhook(
 
 def _key(secret: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        raise UsageError("this is no secret of a webhook", code="webhook-secret") from None
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) < _LEAST_SECRET_BYTES:
+        raise UsageError("this is no secret of a webhook", code="webhook-secret")
+    return key
 
 
 __all__ = ["ID", "SIGNATURE", "TIMESTAMP", "new_secret", "sign", "verify_webhook"]

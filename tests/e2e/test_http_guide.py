@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -78,6 +79,15 @@ def test_the_client_and_a_real_service(service: Served, samples: Path, tmp_path:
         assert again.id == job.id
         assert job.id in {found.id for found in client.jobs(case="45AA1234526", page=1)}
         assert client.wait(job.id).state == "delivered"
+        foreign = tmp_path / "Überwachung_Łódź_監視_वीडियो.jpg"
+        foreign.write_bytes(still.read_bytes())
+        named = client.wait(client.submit(foreign, cap_bytes=200_000).id)
+        assert (named.state, named.source.name) == ("delivered", foreign.name)
+        fetched = client.download(named, tmp_path / "fetched")
+        assert all(path.name.startswith(f"{foreign.stem}_") for path in fetched)
+        (certificate,) = (path for path in fetched if path.name.endswith(".certificate.json"))
+        assert json.loads(certificate.read_text(encoding="utf-8"))["predicate"]["source"]["name"] == foreign.name
+        assert all(result.ok for result in client.verify(tmp_path / "fetched", source=foreign))
         other = client.submit(samples / "cctv_day.avi", profile="cps-twif-1mb", priority="bulk")
         client.cancel(other.id)
         assert client.wait(other.id).state == "cancelled"

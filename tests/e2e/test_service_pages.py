@@ -331,6 +331,16 @@ def test_touch_draws_a_box(visit: Any, served: Served, delivered: str) -> None:
     assert box["height"] == pytest.approx(0.6 * area["height"], abs=4)
 
 
+def test_boxes_that_are_added_do_not_hide_each_other(visit: Any, served: Served, delivered: str) -> None:
+    page = visit()
+    page.goto(f"{served.url}/jobs/{delivered}/regions")
+    until(page, "document.getElementById('frame')?.naturalWidth > 0")
+    for _ in range(3):
+        page.get_by_role("button", name="Add a box").click()
+    places = [page.locator(".box").nth(number).bounding_box() for number in range(3)]
+    assert len({round(place["x"]) for place in places}) == 3
+
+
 def test_a_source_that_browsers_do_not_play_is_shown_picture_by_picture(
     visit: Any, served: Served, samples: Path, tmp_path: Path
 ) -> None:

@@ -10,12 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from tests.helpers.jobs import submission
 from transcoder import app, verify
 from transcoder.jobs import chunks as jobs_chunks
-from transcoder.jobs.chunks import JobChunks
+from transcoder.jobs.chunks import MOST_HELPED, JobChunks
 from transcoder.jobs.database import connect
+from transcoder.jobs.ledger import Ledger
 from transcoder.jobs.objects import FolderObjects
+from transcoder.jobs.tables import chunks as table
+from transcoder.jobs.tables import jobs
 from transcoder.model import Progress
 from transcoder.parts.chunks import KIT, State, name_of
 
@@ -111,6 +116,29 @@ def test_claims_are_one_workers_each_and_lapse(place: Path) -> None:
     assert store.offer(name) is State.BUSY
     store_of(place, attempt=2).begin()
     assert store.offer(name) is State.OPEN, "the claims of an attempt end with it"
+
+
+@pytest.mark.parametrize("ending", ["its process died", "it was killed"])
+def test_a_part_that_ends_its_helpers_is_left_to_its_own_job(place: Path, ending: str) -> None:
+    store, engine, name = store_of(place, attempt=1), connect(f"sqlite:///{place}/jobs.sqlite"), name_of(range(0, 50))
+    Ledger(engine).submit(submission())
+    with engine.begin() as connection:
+        connection.execute(sa.update(jobs).values(id="job_t", state="running", worker="w"))
+    helpers = [f"helper {number}" for number in range(5)] * 3
+    tried = []
+    for helper in helpers:
+        assert store.offer(name) is State.OPEN
+        if (found := jobs_chunks.find(engine, helper)) is None:
+            continue
+        tried.append(found)
+        assert store.offer(name) is State.BUSY
+        if ending == "its process died":
+            jobs_chunks.drop(engine, *found, helper)
+            continue
+        with engine.begin() as connection:  # its claim lapses
+            connection.execute(sa.update(table).where(table.c.name == name).values(claimed=0.0))
+    assert tried == [("job_t", name)] * MOST_HELPED
+    assert store_of(place, attempt=2).claim(name), "the job itself makes it, or says why not"
 
 
 def test_chunks_of_a_job_that_is_over_are_removed(place: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,11 @@ from sqlalchemy.engine import Engine
 from tests.helpers.receiver import Receiver, receiver
 from transcoder.audit.base import NoJournal
 from transcoder.client import verify_webhook
-from transcoder.jobs import database, outbox
+from transcoder.jobs import database, outbox, posting
 from transcoder.jobs.courier import PAUSES_S, Courier
 from transcoder.jobs.hooks import Told, Webhook, Webhooks, backlog
 from transcoder.jobs.outbox import LOCAL
-from transcoder.jobs.posting import Allowed, NotReached
+from transcoder.jobs.posting import Allowed, NotReached, Place
 from transcoder.jobs.tables import webhook_deliveries as deliveries
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "webhooks.md"
@@ -117,8 +119,6 @@ def test_two_couriers_bring_one_letter_once(desk: Desk) -> None:
 
     def slow(*given: Any) -> int:
         assert second.round() == 0  # while the first one is on its way
-        from transcoder.jobs import posting
-
         return posting.post(*given)
 
     assert desk.courier(post=slow).round() == 1
@@ -187,3 +187,32 @@ def test_the_guide_s_shell_confirms_it_and_nothing_else(desk: Desk, tmp_path: Pa
             text=True, check=False,
         )  # fmt: skip
         assert done.stdout == confirmed, done.stderr
+
+
+def test_a_receiver_that_hangs_keeps_nobody_else_waiting_nor_the_end(desk: Desk) -> None:
+    """Nor may it take every hand there is."""
+    hanging = desk.store.create(LOCAL, desk.there.url + "&hangs=1", outbox.EVENTS, None)[1]
+    for _ in range(20):
+        desk.store.try_out(hanging.id)
+    let_go, stopped = threading.Event(), threading.Event()
+
+    def post(place: Place, *more: Any) -> int:
+        if "hangs" in place.target:
+            let_go.wait(60)
+            raise NotReached("no answer")
+        return posting.post(place, *more)
+
+    courier = threading.Thread(target=desk.courier(post=post).run, args=(stopped,), daemon=True)
+    courier.start()
+    try:
+        told = desk.tell()
+        until = time.monotonic() + 30
+        while desk.now(told).state != "delivered" and time.monotonic() < until:
+            time.sleep(0.1)
+        assert desk.now(told).state == "delivered"
+        stopped.set()
+        courier.join(20)
+        assert not courier.is_alive()
+    finally:
+        stopped.set()
+        let_go.set()

@@ -68,7 +68,9 @@ def test_a_job_is_delivered_by_hosts_that_share_only_s3_and_postgres_also_throug
     source = samples / "cctv_still.jpg"
     with cluster.client() as client:
         given = {"options": json.dumps({"cap_bytes": 100_000})}
-        job = client.post("/v1/jobs", files={"file": (source.name, source.read_bytes())}, data=given).json()["id"]
+        job = client.post("/v1/jobs", files={"file": ("Łódź_監視_वीडियो.jpg", source.read_bytes())}, data=given).json()[
+            "id"
+        ]
 
         def now() -> dict[str, Any]:
             found: dict[str, Any] = client.get(f"/v1/jobs/{job}").json()
@@ -83,6 +85,7 @@ def test_a_job_is_delivered_by_hosts_that_share_only_s3_and_postgres_also_throug
         ended = now()
         assert (ended["state"], ended["error"]) == ("delivered", None), cluster.log()[-3000:]
         assert ended["attempt"] > 1
+        assert {file["name"].partition("_cps")[0] for file in ended["files"]} == {"Łódź_監視_वीडियो"}
         for file in ended["files"]:
             answer = client.get(file["href"])
             assert len(answer.content) == file["bytes"]

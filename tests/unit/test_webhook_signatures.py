@@ -51,3 +51,24 @@ def test_nothing_else_is_confirmed(given: dict[str, str], body: bytes, secret: s
 
 def test_each_secret_is_another_one() -> None:
     assert webhooks.new_secret() != webhooks.new_secret()
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_AAAA", "nonsense!"])
+def test_a_secret_that_was_forgotten_confirms_nothing(secret: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        verify_webhook({"webhook-id": "a", "webhook-timestamp": "1", "webhook-signature": "v1,x"}, b"", secret, now_s=1)
+    assert raised.value.code == "webhook-secret"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"webhook-timestamp": "9" * 5000}, {"webhook-timestamp": "1" * 400}, {"webhook-timestamp": "\u0661"},
+        {"webhook-signature": "v1,\udc80"}, {"webhook-id": "\udc80"},
+    ],
+)  # fmt: skip
+def test_what_no_header_can_hold_is_refused_like_a_wrong_signature(given: dict[str, str]) -> None:
+    headers = {"webhook-id": "a", "webhook-timestamp": "1", "webhook-signature": "v1,x"} | given
+    with pytest.raises(UsageError) as raised:
+        verify_webhook(headers, b"", webhooks.new_secret(), now_s=1)
+    assert raised.value.code == "webhook-unconfirmed"

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from transcoder.jobs.base import ENDED, JobState
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.objects import Objects
 from transcoder.jobs.tables import chunks, jobs, workers
 from transcoder.parts.chunks import KIT, State
 
 _LAPSES_S = 30.0
+MOST_HELPED = 2
+"""So often others try a chunk. One that ends whoever makes it must not go round all helpers, and round again."""
 
 
 class JobChunks:
@@ -45,7 +47,7 @@ class JobChunks:
 
     def done(self) -> Sequence[str]:
         """See ``ChunkStore``."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             mine = (chunks.c.job_id == self._job) & chunks.c.done.is_not(None)
             return sorted(connection.execute(sa.select(chunks.c.name).where(mine)).scalars())
 
@@ -84,13 +86,15 @@ def find(engine: Engine, worker: str, skip: Collection[tuple[str, str]] = ()) ->
     """
     other = (jobs.c.state == JobState.RUNNING) & (jobs.c.worker != worker) & jobs.c.cancel.is_(None)
     open_ = chunks.c.worker.is_(None) & chunks.c.done.is_(None) & (chunks.c.name != KIT)
+    open_ &= _helped() < MOST_HELPED
     offers = sa.select(chunks.c.job_id, chunks.c.name).join(jobs, jobs.c.id == chunks.c.job_id).where(other, open_)
-    with engine.connect() as connection:  # most often there is none: no need to lock anything for that
+    with reading(engine) as connection:  # most often there is none: no need to lock anything for that
         rows = connection.execute(offers.order_by(chunks.c.job_id, chunks.c.name)).all()
     found = [(str(job_id), str(name)) for job_id, name in rows if (job_id, name) not in skip]
     for job_id, name in (*found[len(found) // 2 :], *found[: len(found) // 2]):
         with engine.begin() as connection:
-            if _claim(connection, job_id, name, worker):
+            # Counted before anything is tried: who is killed over it counts nothing afterwards.
+            if _claim(connection, job_id, name, worker, helped=_helped() + 1):
                 return job_id, name
     return None
 
@@ -129,7 +133,7 @@ def forget(engine: Engine, objects: Objects, job_id: str) -> None:
 
 def left_over(engine: Engine) -> Sequence[str]:
     """Jobs that ended a while ago and still have chunks: their worker died, or the storage was away."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         over = jobs.c.state.in_(list(ENDED)) & (jobs.c.ended < now(connection) - _LAPSES_S)
         query = sa.select(chunks.c.job_id).join(jobs, jobs.c.id == chunks.c.job_id).where(over).distinct()
         return list(connection.execute(query).scalars())
@@ -154,10 +158,14 @@ def _insert(connection: Connection, job_id: str, name: str) -> None:
     connection.execute(sa.insert(chunks).from_select(["job_id", "name"], row))
 
 
-def _claim(connection: Connection, job_id: str, name: str, worker: str) -> bool:
+def _helped() -> sa.ColumnElement[int]:
+    return sa.func.coalesce(chunks.c.helped, 0)
+
+
+def _claim(connection: Connection, job_id: str, name: str, worker: str, **more: object) -> bool:
     free = _named(job_id, name) & chunks.c.worker.is_(None) & chunks.c.done.is_(None)
-    taken = sa.update(chunks).where(free).values(worker=worker, claimed=now(connection))
+    taken = sa.update(chunks).where(free).values(worker=worker, claimed=now(connection), **more)
     return connection.execute(taken).rowcount == 1
 
 
-__all__ = ["JobChunks", "drop", "find", "forget", "keep", "kit_of", "left_over", "renew"]
+__all__ = ["MOST_HELPED", "JobChunks", "drop", "find", "forget", "keep", "kit_of", "left_over", "renew"]

@@ -14,6 +14,7 @@ from transcoder.jobs.tables import metadata
 
 _BUSY_TIMEOUT_S = 30.0
 _POOL = 10
+_READS = "transcoder_reads"
 _CONNECTION = {
     "connect_timeout": 5, "application_name": "transcoder", "keepalives_idle": 10, "keepalives_interval": 5,
     "keepalives_count": 3, "tcp_user_timeout": 15_000,
@@ -82,17 +83,25 @@ def _sqlite(url: sa.URL) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")  # a job that was promised outlives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        # Its own knows ASCII alone: a search for "łódź" would not find "ŁÓDŹ".
+        connection.create_function("lower", 1, _lower, deterministic=True)  # type: ignore[attr-defined]
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later would fail instead of wait when another writes between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # A transaction that reads first and writes later would fail instead of wait when another writes between. One
+        # that only reads sees the last state that was complete, and waits for nobody.
+        reads = connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     @sa.event.listens_for(engine, "connect")
     def _no_implicit_begin(connection: object, _: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
 
     return engine
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def prepare(engine: Engine) -> None:
@@ -111,6 +120,11 @@ def prepare(engine: Engine) -> None:
                     connection.execute(sa.text(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind}'))
             for index in table.indexes:
                 index.create(connection, checkfirst=True)
+
+
+def reading(engine: Engine) -> Connection:
+    """A connection that only reads: on SQLite it waits for no writer. To be closed; nothing is to be written by it."""
+    return engine.connect().execution_options(**{_READS: True})
 
 
 def upsert(connection: Connection, table: sa.Table) -> Any:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from transcoder.jobs.base import ENDED, JobState
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.tables import jobs
 
 DURATIONS_S = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 10_800.0, 21_600.0)
@@ -38,7 +38,7 @@ def figures(engine: Engine) -> Figures:
     took = jobs.c.ended - jobs.c.started
     within = [sa.func.sum(sa.case((took <= bound, 1), else_=0)) for bound in DURATIONS_S]
     over = jobs.c.state.in_(list(ENDED)) & jobs.c.started.is_not(None) & jobs.c.ended.is_not(None)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         moment = now(connection)
         by_state = sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
         states = {row[0]: row[1] for row in connection.execute(by_state)}

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine, RowMapping
 from transcoder import webhooks as signing
 from transcoder.audit.base import Journal
 from transcoder.jobs import outbox
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.tables import webhook_deliveries as deliveries
 from transcoder.jobs.tables import webhooks
 
@@ -88,12 +88,12 @@ class Webhooks:
         query = sa.select(webhooks).order_by(webhooks.c.created.desc())
         if owner is not None:
             query = query.where(webhooks.c.owner == owner)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [_webhook(row) for row in connection.execute(query).mappings()]
 
     def get(self, webhook_id: str) -> Webhook | None:
         """One of them."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             found = connection.execute(sa.select(webhooks).where(webhooks.c.id == webhook_id)).mappings().first()
         return _webhook(found) if found is not None else None
 
@@ -113,7 +113,7 @@ class Webhooks:
         query = sa.select(deliveries).where(deliveries.c.webhook == webhook_id)
         if only is not None:
             query = query.where(deliveries.c.id == only)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(deliveries.c.created.desc()).limit(_LISTED)).mappings()
             return [_told(row) for row in rows]
 
@@ -133,7 +133,7 @@ class Webhooks:
 
 def backlog(engine: Engine) -> dict[str, int]:
     """How many deliveries wait, were made, or were given up."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         state = sa.case(
             (deliveries.c.delivered_at.is_not(None), "delivered"), (deliveries.c.next_at.is_not(None), "waiting"),
             else_="dead",

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from transcoder.errors import UsageError
 from transcoder.jobs import sources
 from transcoder.jobs.base import ENDED, Job, JobState, Outcome, Submission
-from transcoder.jobs.database import now, upsert
+from transcoder.jobs.database import now, reading, upsert
 from transcoder.jobs.outbox import announce
 from transcoder.jobs.records import Filter, conditions, job_of, readable
 from transcoder.jobs.tables import jobs
@@ -63,7 +63,7 @@ class Ledger:
 
     def get(self, job_id: str) -> Job | None:
         """One job, or None."""
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).mappings().first()
         return job_of(row) if row is not None else None
 
@@ -73,13 +73,13 @@ class Ledger:
         query = query.where(*conditions(wanted))
         if before is not None:
             query = query.where(sa.tuple_(jobs.c.created, jobs.c.id) < sa.tuple_(*map(sa.literal, before)))
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [job_of(row) for row in connection.execute(query).mappings()]
 
     def counts(self, wanted: Filter | None = None) -> Mapping[JobState, int]:
         """How many jobs are in each state."""
         query = sa.select(jobs.c.state, sa.func.count()).where(*conditions(wanted or Filter())).group_by(jobs.c.state)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = {JobState(state): int(number) for state, number in connection.execute(query)}
         return {state: found.get(state, 0) for state in JobState}
 
@@ -117,7 +117,7 @@ class Ledger:
 
     def unqueued(self, *, older_than_s: float) -> Sequence[Job]:
         """Jobs that wait and that the engine was never told of: the program died between the two."""
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             query = sa.select(jobs).where(
                 jobs.c.state == JobState.QUEUED, jobs.c.enqueued_run < jobs.c.run,
                 jobs.c.created < now(connection) - older_than_s,
@@ -126,7 +126,7 @@ class Ledger:
 
     def under_way(self) -> Sequence[Job]:
         """Jobs that have not ended and that the engine was told of."""
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             active = [JobState.QUEUED, JobState.RUNNING]
             query = sa.select(jobs).where(jobs.c.state.in_(active), jobs.c.enqueued_run == jobs.c.run)
             return readable(connection.execute(query.order_by(jobs.c.created)).mappings())
@@ -188,7 +188,7 @@ class Ledger:
 
     def holds(self, job: Job) -> bool:
         """Whether the job is still this attempt's, and wanted."""
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             query = sa.select(jobs.c.id).where(_mine(job) & jobs.c.cancel.is_(None))
             return connection.execute(query).first() is not None
 

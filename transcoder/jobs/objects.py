@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from transcoder.errors import StorageError, UsageError
 
-_NAME = re.compile(r"[A-Za-z0-9_.()@=,+ -]{1,255}(/[A-Za-z0-9_.()@=,+ -]{1,255}){0,6}")
+_PUNCTUATION = frozenset("_.()@=,+ -")
+_NAME_BYTES, _PARTS = 255, 7
 _BLOCK_BYTES = 1 << 20
 
 
 class Objects(Protocol):
-    """Files by name. Names are relative, of plain characters, with ``/`` between their parts."""
+    """Files by name. Names are relative, of letters in any script, digits and some signs, with ``/`` between."""
 
     @property
     def place(self) -> str:
@@ -63,9 +64,15 @@ def safe(name: str) -> str:
 
     :raises UsageError: where it is not (``object-name``).
     """
-    if _NAME.fullmatch(name) is None or any(part.strip(". ") == "" for part in name.split("/")):
+    parts = name.split("/")
+    if len(parts) > _PARTS or not all(map(_plain, parts)):
         raise UsageError("not a name of an object", where=name[:80], code="object-name")
     return name
+
+
+def _plain(part: str) -> bool:
+    letters = all(char.isalnum() or char in _PUNCTUATION or unicodedata.category(char)[0] == "M" for char in part)
+    return letters and part.strip(". ") != "" and len(part.encode()) <= _NAME_BYTES
 
 
 class FolderObjects:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -73,7 +74,7 @@ def summary(job: Job) -> dict[str, Any]:
         "source": {"name": job.source.name, "bytes": job.source.bytes, "sha256": job.source.sha256},
         "case": {"urn": job.options.urn, "exhibit": job.options.exhibit},
         "error": {key: job.error.get(key) for key in ("code", "message", "hint")} if job.error is not None else None,
-        "files": [dict(item, href=f"/v1/jobs/{job.id}/files/{item['name']}") for item in job.files],
+        "files": [dict(item, href=f"/v1/jobs/{job.id}/files/{quote(item['name'])}") for item in job.files],
         "href": f"/v1/jobs/{job.id}", "revision": job.revision, "created_at": _text(job.created),
         "ended_at": _text(job.ended) if job.ended is not None else None,
     }  # fmt: skip

@@ -6,19 +6,24 @@ Redirects are answers like any other, proxies of the environment are not used.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from transcoder.errors import UsageError
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 15.0
+"""For all of one request, however slowly its answer drips."""
 _PORTS = {"https": 443, "http": 80}
 _READ_BYTES = 4096
+_AS_WRITTEN = "%/?:@!$&'()*+,;=~"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 
@@ -35,7 +40,7 @@ class Place:
     host: str
     port: int
     target: str
-    """Path and query."""
+    """Path and query, in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def place_of(url: str, *, setting: bool = False) -> Place:
             code="usage" if setting else "webhook-url",
         )  # fmt: skip
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.scheme, host.lower(), port or _PORTS[parts.scheme], target)
+    return Place(parts.scheme, host.lower(), port or _PORTS[parts.scheme], quote(target, safe=_AS_WRITTEN))
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -131,30 +136,60 @@ def post(
         raise NotReached(f"the host is not known: {error.strerror or error}") from None
     if not addresses or not all(allowed.reaches(place.host, address) for address in addresses):
         raise NotReached("the host is at an address that must not be asked")
-    connection = _Connection(place, addresses[0], timeout_s, context)
+    connection = _Connection(place, addresses, timeout_s, context)
+    overdue = threading.Timer(timeout_s, connection.cut)
+    overdue.daemon = True
+    overdue.start()
     try:
         connection.request("POST", place.target, body=body, headers=dict(headers))
         answer = connection.getresponse()
         answer.read(_READ_BYTES)
+        if connection.was_cut:  # an answer that breaks off in its headers looks like one that ends there
+            raise TimeoutError
         return answer.status
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if connection.was_cut:
+            raise NotReached(f"no answer within {timeout_s:g} s") from None
         raise NotReached(f"{type(error).__name__}: {error}".splitlines()[0][:200]) from None
     finally:
+        overdue.cancel()
         connection.close()
 
 
 class _Connection(http.client.HTTPConnection):
-    """To the address that was checked, under the name that was asked for."""
+    """To the first of the addresses that were checked where somebody listens, under the name that was asked for."""
 
-    def __init__(self, place: Place, address: str, timeout_s: float, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, place: Place, addresses: Sequence[str], timeout_s: float, context: ssl.SSLContext | None
+    ) -> None:  # fmt: skip
         super().__init__(place.host, place.port, timeout=timeout_s)
-        self._address = address
+        self._addresses, self._until = addresses, time.monotonic() + timeout_s
         self._context = (context or ssl.create_default_context()) if place.scheme == "https" else None
+        self.was_cut = False
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), self.timeout)
+        for number, address in enumerate(self._addresses, 1):
+            left_s = self._until - time.monotonic()
+            try:  # a silent address must leave time for those after it
+                share_s = max(0.1, left_s / (len(self._addresses) - number + 1))
+                self.sock = socket.create_connection((address, self.port), share_s)
+                break
+            except OSError:
+                if number == len(self._addresses):
+                    raise
+        self.sock.settimeout(max(0.1, self._until - time.monotonic()))
         if self._context is not None:
-            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)  # in the time left, all of it
+        if self.was_cut:  # while there was nothing yet to be cut
+            raise TimeoutError
+
+    def cut(self) -> None:
+        """End it from another thread: each byte of an answer starts the socket's own clock anew."""
+        self.was_cut = True
+        sock = self.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 __all__ = ["Allowed", "NotReached", "Place", "place_of", "post", "resolve"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     if wanted.verdict is not None:
         found.append(jobs.c.verdict == wanted.verdict)
     if wanted.name is not None:
-        found.append(jobs.c.source_name.icontains(wanted.name, autoescape=True))
+        found.append(jobs.c.source_name.icontains(unicodedata.normalize("NFC", wanted.name), autoescape=True))
     return found
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from transcoder.audit.base import Journal
 from transcoder.jobs import chunks, sources
 from transcoder.jobs.base import ENDED
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.objects import Objects
 from transcoder.jobs.tables import jobs, removed
 from transcoder.jobs.tables import sources as places
@@ -79,7 +79,7 @@ class Retention:
                 self._clear_source(row)
 
     def _old(self) -> list[str]:
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             query = sa.select(jobs.c.id).where(_removable(connection, self._after_s)).order_by(jobs.c.ended)
             return list(connection.execute(query.limit(_AT_ONCE)).scalars())
 
@@ -96,7 +96,7 @@ class Retention:
 
     def _open(self, table: sa.Table) -> list[RowMapping]:
         begun = table.c.removed.is_not(None) if table is removed else table.c.retired.is_not(None)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             free = table.c.claimed.is_(None) | (table.c.claimed < now(connection) - _LAPSES_S)
             query = sa.select(table).where(begun, table.c.cleared.is_(None), free).limit(_AT_ONCE)
             return list(connection.execute(query).mappings())
@@ -148,7 +148,7 @@ class Retention:
 def find(engine: Engine, job_id: str) -> Removed | None:
     """What is left of a job that was removed."""
     columns = (removed.c.id, removed.c.case_urn, removed.c.ended, removed.c.removed)
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         row = connection.execute(sa.select(*columns).where(removed.c.id == job_id)).mappings().first()
     return Removed(**row) if row is not None else None
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from transcoder.jobs.base import Job, JobState
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.dispatch import engine_priority
 from transcoder.jobs.records import readable
 from transcoder.jobs.tables import jobs, workers
@@ -96,7 +96,7 @@ def assess(engine: Engine) -> list[tuple[Job, str]]:
 
     :returns: those that are at risk from now on, and why; of several workers one is told of each.
     """
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         moment = now(connection)
         active = readable(connection.execute(sa.select(jobs).where(_ACTIVE)).mappings())
         if all(job.deadline is None for job in active):

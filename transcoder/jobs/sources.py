@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from transcoder.errors import UsageError
-from transcoder.jobs.database import now, upsert
+from transcoder.jobs.database import now, reading, upsert
 from transcoder.jobs.material import BY_PATH
 from transcoder.jobs.tables import jobs, sources, uploads
 
@@ -50,7 +50,7 @@ def hold(connection: Connection, place: str) -> None:
 
 def unused(engine: Engine, grace_s: float, limit: int) -> Sequence[str]:
     """Places that no job names and no upload waits in, and that were not touched for so long."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         old = sources.c.touched < now(connection) - grace_s
         query = sa.select(sources.c.place).where(sources.c.retired.is_(None), old, ~_named(sources.c.place))
         return list(connection.execute(query.limit(limit)).scalars())

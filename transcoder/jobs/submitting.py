@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
 import stat
-import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +15,11 @@ from transcoder.jobs.config import JobsConfig
 from transcoder.jobs.dispatch import Dispatcher
 from transcoder.jobs.ledger import Ledger
 from transcoder.jobs.material import BY_PATH
+from transcoder.jobs.names import clean_name
 from transcoder.jobs.objects import Objects
 from transcoder.model import CaseFields, Override
 from transcoder.storage.local import sha256_of
 
-_NAME_BYTES = 200
 log = logging.getLogger("transcoder.jobs")
 
 
@@ -123,14 +121,4 @@ class Desk:
             log.warning("the engine is told later: %s", str(error).splitlines()[0], extra=job.known_as)
 
 
-def clean_name(name: str) -> str:
-    """A file's name without folders and without characters that mislead or break a line; never empty."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(char if unicodedata.category(char)[0] not in "CZ" else " " for char in last)
-    plain = re.sub(r"[^\w.()@=,+ -]+", "_", " ".join(kept.split()), flags=re.ASCII).lstrip(". -")
-    stem, dot, suffix = plain.rpartition(".")
-    suffix = f".{suffix[:12]}" if dot and stem else ""
-    return (plain.removesuffix(suffix) if suffix else plain)[: _NAME_BYTES - len(suffix)] + suffix or "unnamed"
-
-
-__all__ = ["Desk", "clean_name"]
+__all__ = ["Desk"]

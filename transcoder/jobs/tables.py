@@ -100,6 +100,7 @@ chunks = Table(
     Column("worker", String(80)),
     Column("claimed", Double),
     Column("done", Double),
+    Column("helped", Integer),  # how often another worker took it
 )
 
 removed = Table(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.tables import workers
 from transcoder.version import __version__
 
@@ -91,7 +91,7 @@ class Workers:
 
     def all(self) -> Sequence[Worker]:
         """Every worker that has not said goodbye."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             moment = now(connection)
             rows = connection.execute(sa.select(workers).order_by(workers.c.started)).mappings()
             return [

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine, RowMapping
 
 from transcoder.audit.base import Facts, Journal, NoJournal
 from transcoder.errors import UsageError
-from transcoder.jobs.database import now
+from transcoder.jobs.database import now, reading
 from transcoder.jobs.tables import tokens
 
 _PREFIX = "trc_"
@@ -101,7 +101,7 @@ class Tokens:
         """Whose token this is; None where it is nobody's, expired or revoked."""
         if _FORM.fullmatch(secret) is None:
             return None
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             moment = now(connection)
             row = connection.execute(sa.select(tokens).where(tokens.c.sha256 == _hash(secret))).mappings().first()
         if row is None or row["revoked"] is not None or (row["expires"] is not None and row["expires"] <= moment):
@@ -113,7 +113,7 @@ class Tokens:
 
     def still(self, token_id: str) -> Access | None:
         """A token by its id, where it is still good: a session asks this each time."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             moment = now(connection)
             row = connection.execute(sa.select(tokens).where(tokens.c.id == token_id)).mappings().first()
         if row is None or row["revoked"] is not None or (row["expires"] is not None and row["expires"] <= moment):
@@ -122,7 +122,7 @@ class Tokens:
 
     def list(self) -> Sequence[Access]:
         """All tokens, newest first, without their secrets."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [
                 _access(row)
                 for row in connection.execute(sa.select(tokens).order_by(tokens.c.created.desc())).mappings()

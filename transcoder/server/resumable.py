@@ -22,8 +22,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, RowMapping
 
 from transcoder.jobs.base import Source
-from transcoder.jobs.database import now
-from transcoder.jobs.submitting import Desk, clean_name
+from transcoder.jobs.database import now, reading
+from transcoder.jobs.names import clean_name
+from transcoder.jobs.submitting import Desk
 from transcoder.jobs.tables import uploads
 from transcoder.server.limits import CHECK_EVERY_BYTES
 from transcoder.server.problem import Refused
@@ -92,7 +93,7 @@ class Resumables:
         :raises Refused: where there is none (``not-found``), it was kept too long (``upload-expired``), or its bytes
             are at another host (``upload-elsewhere``).
         """
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             mine = (uploads.c.id == upload_id) & (uploads.c.owner == owner)
             row = connection.execute(sa.select(uploads).where(mine)).mappings().first()
             moment = now(connection)
@@ -158,7 +159,7 @@ class Resumables:
 
     def sweep(self) -> int:
         """Remove what is too old, and what a killed process left; how many."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             old = (uploads.c.folder == self._own_name()) & (uploads.c.expires <= now(connection))
             expired = [_resumable(row) for row in connection.execute(sa.select(uploads).where(old)).mappings()]
         for upload in expired:

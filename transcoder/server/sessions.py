@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from transcoder.jobs.database import reading
 from transcoder.jobs.tables import ended_sessions
 from transcoder.server.access import NOBODY, Access, Tokens
 from transcoder.server.problem import Refused
@@ -72,7 +73,7 @@ class Sessions:
         said, _, signature = value.rpartition(".")
         if not hmac.compare_digest(signature, self._sign("session", said)) or int(parts[3]) <= time.time():
             return None
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             query = sa.select(ended_sessions.c.nonce).where(ended_sessions.c.nonce == parts[2])
             if connection.execute(query).first() is not None:
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -132,7 +133,7 @@ class JobShape(BaseModel):
             priority=job.priority, deadline=_moment(job.deadline),
             at_risk=job.at_risk is not None, at_risk_reason=job.at_risk, warnings=list(job.warnings),
             error=ErrorShape.model_validate(job.error) if job.error is not None else None,
-            files=[FileShape(**item, href=f"/v1/jobs/{job.id}/files/{item['name']}") for item in job.files],
+            files=[FileShape(**item, href=f"/v1/jobs/{job.id}/files/{quote(item['name'])}") for item in job.files],
             receipts=list((job.result or {}).get("receipts", ())),
             result=dict(job.result) if job.result is not None else None, attempt=job.attempt, worker=job.worker,
             created_at=datetime.fromtimestamp(job.created, UTC), started_at=_moment(job.started),

@@ -14,7 +14,8 @@ from typing import IO, Any
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from transcoder.server.bodies import read_in_blocks
+from transcoder.server.bodies import blocks, read_in_blocks
+from transcoder.server.filenames import named_in
 from transcoder.server.lanes import in_upload_lane
 from transcoder.server.limits import Room, announced_bytes, no_room
 from transcoder.server.problem import Refused
@@ -78,15 +79,17 @@ class _Form:
         self._header = [b"", b""]
 
     def _headers_end(self) -> None:
-        kind, options = parse_options_header(self._headers.get("content-disposition", b""))
+        disposition = self._headers.get("content-disposition", b"")
+        kind, options = parse_options_header(disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        self._into_file = b"filename" in options
+        given = named_in(disposition, options.get(b"filename"))
+        self._into_file = given is not None
         if kind != b"form-data" or not self._name:
             raise Refused("bad-form", "a part of the form has no name")
-        if self._into_file:
+        if given is not None:
             if self._name != "file" or self._upload.name:
                 raise Refused("bad-form", "the form brings one file, in the field `file`")
-            self._upload.name = options[b"filename"].decode("utf-8", "replace") or "unnamed"
+            self._upload.name = given or "unnamed"
         elif self._name in self._upload.fields or len(self._upload.fields) >= _FIELDS:
             raise Refused("bad-form", "a field comes twice, or there are too many")
 
@@ -128,13 +131,13 @@ async def receive(request: Request, folder: Path, *, max_bytes: int, room: Room)
     announced = announced_bytes(request.headers)
     if announced > max_bytes + _FIELDS * _FIELD_BYTES:
         raise too_large(max_bytes)
-    folder.mkdir(parents=True, exist_ok=True)
     upload = Upload(folder / f"{secrets.token_hex(16)}.upload")
     try:
-        with room.upload(announced) as arrived, upload.file.open("xb") as file:
+        # A disk that is being written to makes whoever opens or removes a file wait: not the loop that all share.
+        with room.upload(announced) as arrived, await in_upload_lane(_open, upload.file) as file:
             form = _Form(upload, file, max_bytes)
             parser = MultipartParser(boundary, form.callbacks())
-            async for block in request.stream():
+            async for block in blocks(request):
                 await in_upload_lane(_write, parser, block)
                 arrived(upload.bytes)
             parser.finalize()
@@ -144,13 +147,18 @@ async def receive(request: Request, folder: Path, *, max_bytes: int, room: Room)
             raise Refused("bad-form", "the form ends too soon; nothing was kept", hint="send it again")
     except BaseException as error:
         with contextlib.suppress(OSError):
-            upload.close()
+            upload.close()  # in the loop: whoever is being cancelled waits for no thread
         if type(error).__module__.startswith("python_multipart"):
             raise Refused("bad-form", f"not a form that can be read: {error}") from None
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise no_room() from None
         raise
     return upload
+
+
+def _open(path: Path) -> IO[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
 
 
 def _write(parser: MultipartParser, block: bytes) -> None:

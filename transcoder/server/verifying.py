@@ -18,8 +18,9 @@ from starlette.requests import Request
 
 from transcoder.app import verify
 from transcoder.certificate.verify import Verification
-from transcoder.jobs.submitting import clean_name
-from transcoder.server.bodies import read_in_blocks
+from transcoder.jobs.names import clean_name
+from transcoder.server.bodies import blocks, read_in_blocks
+from transcoder.server.filenames import named_in
 from transcoder.server.limits import Room, no_room
 from transcoder.server.problem import Refused
 from transcoder.server.uploads import too_large
@@ -86,12 +87,13 @@ class _Form:
         self._header = [b"", b""]
 
     def _open(self) -> None:
-        _, options = parse_options_header(self._headers.get("content-disposition", b""))
-        field_name, given = options.get(b"name", b""), options.get(b"filename")
+        disposition = self._headers.get("content-disposition", b"")
+        _, options = parse_options_header(disposition)
+        field_name, given = options.get(b"name", b""), named_in(disposition, options.get(b"filename"))
         if given is None or field_name not in (b"file", b"source"):
             raise Refused("bad-form", "the form brings files, in the fields `file` and `source`")
         # A name that is no plain one belongs to no delivery of ours: the check then says that the file lacks.
-        name = clean_name(given.decode("utf-8", "replace"))
+        name = clean_name(given)
         if field_name == b"source":
             if self._arrived.source is not None:
                 raise Refused("bad-form", "there is one source")
@@ -139,7 +141,7 @@ async def receive(request: Request, uploads: Path, *, max_bytes: int, room: Room
     try:
         parser = MultipartParser(boundary, form.callbacks())
         with room.upload(int(declared) if declared.isdecimal() and len(declared) < 16 else 0) as more:
-            async for block in request.stream():
+            async for block in blocks(request):
                 await run_in_threadpool(parser.write, block)
                 more(form.bytes)
             parser.finalize()

@@ -59,7 +59,7 @@ def test_a_stranger_s_client_uploads_through_a_restart_and_a_job_is_made_of_it(s
     upload = second.url.rsplit("/", 1)[1]
     answer = httpx.post(f"{server.url}/v1/jobs", json={"source": {"upload": upload}}, headers=headers)
     assert answer.status_code == 201
-    assert answer.json()["source"] == {"name": "Kamera S_d.mp4", "bytes": len(CONTENT), "sha256": sha256(CONTENT)}
+    assert answer.json()["source"] == {"name": "Kamera Süd.mp4", "bytes": len(CONTENT), "sha256": sha256(CONTENT)}
     again = httpx.post(f"{server.url}/v1/jobs", json={"source": {"upload": upload}}, headers=headers)
     assert (again.status_code, again.json()["id"]) == (200, answer.json()["id"])
 

@@ -19,6 +19,7 @@ from transcoder.server import paging, requests, uploads
 from transcoder.server.access import Access
 from transcoder.server.api.bodies import parsed
 from transcoder.server.api.problems import problems
+from transcoder.server.filenames import attachment
 from transcoder.server.lanes import in_upload_lane
 from transcoder.server.problem import Refused
 from transcoder.server.service import Reader, Service, ServiceOf, Submitter
@@ -71,12 +72,20 @@ async def submit(
         limit = service.config.max_upload_bytes
         upload = await uploads.receive(request, service.config.uploads, max_bytes=limit, room=service.room)
         try:
-            job, new = await in_upload_lane(_take, service, access, upload, key)
-        finally:
-            upload.close()
+            job, new = await in_upload_lane(_take_and_close, service, access, upload, key)
+        except BaseException:
+            upload.close()  # it may never have had its turn
+            raise
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobShape.of(job)
+
+
+def _take_and_close(service: Service, access: Access, upload: uploads.Upload, key: str | None) -> tuple[Job, bool]:
+    try:
+        return _take(service, access, upload, key)
+    finally:
+        upload.close()
 
 
 def _take(service: Service, access: Access, upload: uploads.Upload, key: str | None) -> tuple[Job, bool]:
@@ -219,7 +228,7 @@ def file(job_id: str, name: str, service: ServiceOf, access: Reader) -> Streamin
     first = next(blocks, b"")  # what the storage has to say against it is said before anything is sent
     headers = {
         "Content-Length": str(item["bytes"]), "ETag": f'"{item["sha256"]}"', "Repr-Digest": _digest(item["sha256"]),
-        "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, max-age=0",
+        "Content-Disposition": attachment(name), "Cache-Control": "private, max-age=0",
         "X-Content-Type-Options": "nosniff",
     }  # fmt: skip
     return StreamingResponse(chain((first,), blocks), media_type="application/octet-stream", headers=headers)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transcoder.server.api.problems import problems
-from transcoder.server.bodies import read_in_blocks
+from transcoder.server.bodies import blocks, read_in_blocks
 from transcoder.server.lanes import in_upload_lane
 from transcoder.server.limits import announced_bytes
 from transcoder.server.problem import Refused
@@ -126,10 +126,9 @@ async def append(
         writing = service.resumables.writing(found, upload_offset, checksum)
         writer = await run_in_threadpool(stack.enter_context, writing)
         try:
-            async for block in request.stream():
-                if block:
-                    await in_upload_lane(writer.write, block)
-                    arrived(writer.received - upload_offset)
+            async for block in blocks(request):
+                await in_upload_lane(writer.write, block)
+                arrived(writer.received - upload_offset)
         except (ClientDisconnect, HTTPException):
             await run_in_threadpool(writer.end, broken_off=True)
             raise

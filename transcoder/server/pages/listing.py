@@ -41,7 +41,8 @@ def jobs(
     more = urlencode(asked | {"after": paging.mark(shown[-1])}) if len(found) > _LIMIT else ""
     counts = service.ledger.counts(Filter(cases=visitor.access.cases))
     return page(
-        "rows.html.j2" if rows else "jobs.html.j2", visitor, jobs=shown, more=more, asked=asked, first=after is None,
+        "rows.html.j2" if rows else "jobs.html.j2", visitor, jobs=shown, more=more, newest=urlencode(asked),
+        asked=asked, first=after is None,
         here=urlencode(asked | ({"after": after} if after else {}) | {"rows": "1"}), counts=counts,
         busy=any(job.state not in ENDED for job in shown), at="jobs",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from transcoder.report.player import playlist
 from transcoder.report.verdict import advice
 from transcoder.server import headers, requests
 from transcoder.server.access import Role
+from transcoder.server.filenames import attachment
 from transcoder.server.pages import words
 from transcoder.server.pages.media import kind_of
 from transcoder.server.pages.visiting import PageRoute, Visiting, back_to, page
@@ -84,7 +85,7 @@ def everything(job_id: str, service: ServiceOf, visitor: Visiting) -> StreamingR
     stem = found.source.name.rpartition(".")[0] or found.source.name
     return StreamingResponse(
         _zipped(service, found), media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{stem}_{found.id[4:12]}.zip"'},
+        headers={"Content-Disposition": attachment(f"{stem}_{found.id[4:12]}.zip")},
     )  # fmt: skip
 
 

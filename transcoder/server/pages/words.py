@@ -20,7 +20,7 @@ STATES = {
 }
 TONES = {
     JobState.QUEUED: "calm", JobState.RUNNING: "calm", JobState.DELIVERED: "good", JobState.REFUSED: "bad",
-    JobState.FAILED: "bad", JobState.CANCELLED: "calm",
+    JobState.FAILED: "bad", JobState.CANCELLED: "ended",
 }  # fmt: skip
 UNDER_WAY = {
     JobState.QUEUED: ("It is waiting for its turn.", "You need not stay: it begins by itself."),

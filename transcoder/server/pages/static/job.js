@@ -7,10 +7,34 @@
   const warnings = document.getElementById("warnings");
   let state = root.dataset.state, told = -1, warned = warnings.childElementCount;
 
-  const source = new EventSource(`/v1/jobs/${root.dataset.id}/events`);
-  source.addEventListener("job", (event) => {
-    const job = JSON.parse(event.data);
-    if (!(job.state in underWay)) { source.close(); location.reload(); return; }
+  const away = document.getElementById("away"), place = `/v1/jobs/${root.dataset.id}`;
+  let wait = 1000;
+
+  // A stream that ends may be a service that restarts: one question tells whether it is back.
+  const look = async () => {
+    try {
+      const answer = await fetch(place, {cache: "no-store"});
+      if ([401, 404, 410].includes(answer.status)) { location.reload(); return; }
+      if (!answer.ok) throw new Error(String(answer.status));
+      away.hidden = true;
+      wait = 1000;
+      follow();
+    } catch {
+      away.hidden = false;
+      wait = Math.min(10000, wait * 1.5);
+      setTimeout(look, wait);
+    }
+  };
+  const follow = () => {
+    const source = new EventSource(`${place}/events`);
+    source.addEventListener("job", (event) => { if (show(JSON.parse(event.data))) source.close(); });
+    source.addEventListener("error", () => { source.close(); setTimeout(look, wait); });
+  };
+
+  // Show how it stands; whether it is over.
+  const show = (job) => {
+    wait = 1000;
+    if (!(job.state in underWay)) { location.reload(); return true; }
     if (job.state !== state) {
       // In place: somebody may be about to cancel it, and must not lose the button under their hands.
       state = job.state;
@@ -35,5 +59,7 @@
       warnings.append(note);
     }
     warned = Math.max(warned, job.warnings.length);
-  });
+    return false;
+  };
+  follow();
 })();

@@ -2,6 +2,7 @@
 (() => {
   const list = document.getElementById("list");
   const busy = () => list.querySelector("#summary").dataset.busy === "1";
+  const away = document.getElementById("away");
   let wait = 2000;
 
   const take = (fresh) => {
@@ -35,9 +36,11 @@
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body;
         window.pages.localise(fresh);
         take(fresh);
+        away.hidden = true;
         wait = busy() ? 1500 : 10000;
       } catch {
-        wait = Math.min(30000, wait * 2);
+        away.hidden = false;
+        wait = Math.min(15000, wait * 2);
       }
     }
     setTimeout(look, wait);

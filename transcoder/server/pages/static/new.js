@@ -4,6 +4,7 @@
   const go = document.getElementById("go"), stop = document.getElementById("stop");
   const sending = document.getElementById("sending"), sent = document.getElementById("sent"), bar = document.getElementById("bar");
   const known = form.dataset.known;
+  const away = document.getElementById("away");
   let under = null;
   if (input) window.pages.dropping(document.getElementById("drop"), input, document.getElementById("chosen"));
 
@@ -43,7 +44,7 @@
     }
     return made;
   };
-  const busy = (on) => { go.disabled = on; stop.hidden = sending.hidden = !on; };
+  const busy = (on) => { go.disabled = on; stop.hidden = sending.hidden = !on; if (!on) away.hidden = true; };
   stop.addEventListener("click", () => under?.abort());
   window.addEventListener("beforeunload", (event) => { if (under) event.preventDefault(); });
 
@@ -66,15 +67,17 @@
       const files = [...input.files];
       let job = null;
       for (const [index, file] of files.entries()) {
-        const body = new FormData();
-        body.append("options", JSON.stringify(asked));
-        body.append("file", file, file.name);
         const which = files.length > 1 ? `File ${index + 1} of ${files.length}: ` : "";
         sent.textContent = `${which}sending ${file.name}`;
-        job = JSON.parse(await window.pages.upload("/v1/jobs", body, (done, total) => {
-          bar.value = total ? 100 * done / total : 0;
-          if (total && done >= total) sent.textContent = `${which}sent; it is being checked in`;
-        }, (request) => { under = request; }));
+        under = new AbortController();
+        job = await window.sending.handIn(file, asked, {
+          signal: under.signal,
+          away: (gone) => { away.hidden = !gone; },
+          progress: (done, total) => {
+            bar.value = total ? 100 * done / total : 0;
+            if (total && done >= total) sent.textContent = `${which}sent; it is being checked in`;
+          },
+        });
       }
       under = null;
       location.assign(files.length === 1 ? `/jobs/${job.id}` : "/jobs");

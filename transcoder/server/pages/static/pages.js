@@ -37,17 +37,20 @@ window.pages = (() => {
 
   const size = (bytes) => bytes < 999e3 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : bytes < 999e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
-  // Sends a form with progress; fetch does not tell how far an upload is.
-  const upload = (path, form, onProgress, onRequest = () => {}) => new Promise((resolve, reject) => {
+  // Sends with progress; fetch does not tell how far an upload is. An error has the answer's status, 0 without one.
+  const send = (method, path, {body = null, headers = {}, progress = () => {}, signal = null} = {}) => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", path);
+    const fail = (text, more) => reject(Object.assign(new Error(text), more));
+    const code = () => { try { return JSON.parse(request.responseText).code; } catch { return ""; } };
+    request.open(method, path);
     request.setRequestHeader("X-CSRF", csrf);
-    request.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.lengthComputable ? event.total : 0));
-    request.addEventListener("load", () => request.status < 300 ? resolve(request.responseText) : reject(new Error(reason(request.status, request.responseText))));
-    request.addEventListener("error", () => reject(new Error(reason(0, ""))));
-    request.addEventListener("abort", () => reject(new Error("Sending was stopped. Nothing was kept.")));
-    onRequest(request);
-    request.send(form);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => progress(event.loaded, event.lengthComputable ? event.total : 0));
+    request.addEventListener("load", () => request.status < 300 ? resolve(request) : fail(reason(request.status, request.responseText), {status: request.status, code: code()}));
+    request.addEventListener("error", () => fail(reason(0, ""), {status: 0}));
+    request.addEventListener("abort", () => fail("Sending was stopped. Nothing was kept.", {status: -1}));
+    signal?.addEventListener("abort", () => request.abort(), {once: true});
+    request.send(body);
   });
 
   // A drop zone over a file input; both lead to the same list.
@@ -74,5 +77,5 @@ window.pages = (() => {
   };
 
   localise(document);
-  return {post, upload, dropping, size, localise};
+  return {post, send, dropping, size, localise};
 })();

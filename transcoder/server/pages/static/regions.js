@@ -118,7 +118,10 @@
     easel.addEventListener("pointercancel", end);
   });
   document.getElementById("add").addEventListener("click", () => {
-    make(0.4, 0.4, 0.2, 0.2).element.focus();
+    // Never exactly upon another one, which would then be hidden.
+    let at = 0.4;
+    while (at < 0.75 && boxes.some((box) => Math.abs(box.left - at) < 0.02 && Math.abs(box.top - at) < 0.02)) at += 0.04;
+    make(at, at, 0.2, 0.2).element.focus();
     status.textContent = "A box was added in the middle.";
   });
 

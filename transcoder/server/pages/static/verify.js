@@ -24,10 +24,11 @@
     sent.textContent = "Sending";
     bar.value = 0;
     try {
-      const text = await window.pages.upload("/verify", body, (done, total) => {
+      const progress = (done, total) => {
         bar.value = total ? 100 * done / total : 0;
         if (total && done >= total) { sent.textContent = source ? "Checking; every picture is compared with the source" : "Checking"; bar.removeAttribute("value"); }
-      });
+      };
+      const text = (await window.pages.send("POST", "/verify", {body, progress})).responseText;
       // The service escapes what is in it, and the page's policy lets nothing in it run.
       const made = new DOMParser().parseFromString(text, "text/html").body;
       window.pages.localise(made);
