@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -220,20 +221,24 @@ def measure_still(
     :raises OutputMismatch: where their sizes differ.
     """
     before, _ = stills.as_rgb(stills.load(source, page))
-    after, _ = stills.as_rgb(documents.load(output))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        planes = beside.submit(stills.ycbcr_planes, before)
+        after, _ = stills.as_rgb(documents.load(output))
+        before_planes = planes.result()
     if scaled:
         after = after.resize(before.size, Image.Resampling.BICUBIC)
     if before.size != after.size:
         raise OutputMismatch(f"the size changed from {before.size} to {after.size}", where=output.name)
     if before.mode != after.mode:
         before, after = before.convert("RGB"), after.convert("RGB")
+        before_planes = stills.ycbcr_planes(before)
     grid = ssim.TileGrid(*before.size)
     own = RegionScores(regions, (0, 0))
     maps = []
     scores: list[Score] = []
     tile_value, box, luma = 1.0, (0, 0, *before.size), 1.0
-    pairs = zip(_PLANES, stills.ycbcr_planes(before), stills.ycbcr_planes(after), strict=False)
-    for plane, a, b in pairs:
+    planes_of_both = zip(_PLANES, before_planes, stills.ycbcr_planes(after), strict=False)
+    for plane, a, b in planes_of_both:
         values, mse = ssim.ssim_map(a, b)
         maps.append(values)
         scores.append(_single("ssim", "frame", plane, ssim.mean(values)))

@@ -50,7 +50,7 @@ def in_cells(pixels: Mask) -> Mask:
     height, width = pixels.shape
     padded = np.pad(pixels, ((0, -height % CELL), (0, -width % CELL)))
     rows, columns = padded.shape[0] // CELL, padded.shape[1] // CELL
-    return padded.reshape(rows, CELL, columns, CELL).any(axis=(1, 3))
+    return np.asarray(padded.reshape(rows, CELL, columns, CELL).any(axis=(1, 3)))
 
 
 def without_specks(cv2: Any, cells: Mask) -> Mask:
