@@ -68,8 +68,8 @@ class Studio:
         from transcoder.regions.find import find_in_still, find_in_video
 
         job = self._job
-        Thread(target=_warm_up).start()
         if job.source.video is not None:
+            Thread(target=_warm_up).start()
             found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index, wanted=wanted)
         else:
             found = find_in_still(job.source.path, drawn, wanted=wanted)

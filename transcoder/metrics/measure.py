@@ -19,7 +19,7 @@ from transcoder.errors import OutputMismatch
 from transcoder.media import documents, frames, stills
 from transcoder.media.containers import library_errors
 from transcoder.media.reader import TimedFrame
-from transcoder.metrics import ssim
+from transcoder.metrics import plain, ssim
 from transcoder.metrics.areas import RegionScores, View, Viewer
 from transcoder.metrics.pairing import Output, Pair, pairs
 from transcoder.metrics.series import Series
@@ -237,14 +237,15 @@ def measure_still(
     maps = []
     scores: list[Score] = []
     tile_value, box, luma = 1.0, (0, 0, *before.size), 1.0
-    planes_of_both = zip(_PLANES, before_planes, stills.ycbcr_planes(after), strict=False)
-    for plane, a, b in planes_of_both:
-        values, mse = ssim.ssim_map(a, b)
+    after_planes = stills.ycbcr_planes(after)
+    with ThreadPoolExecutor(max_workers=2) as both:
+        measured = list(both.map(plain.ssim_map, before_planes, after_planes))
+    for plane, (values, mse) in zip(_PLANES, measured, strict=False):
         maps.append(values)
         scores.append(_single("ssim", "frame", plane, ssim.mean(values)))
         if plane == "y":
             luma = ssim.mean(values)
-            tiles = grid.means(values)
+            tiles = plain.tile_means(grid, values)
             position = int(tiles.argmin())
             tile_value, box = float(tiles.flat[position]), grid.box(*divmod(position, grid.columns))
             psnr = ssim.psnr_db(mse)
