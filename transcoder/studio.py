@@ -72,6 +72,7 @@ class Studio:
             Thread(target=_warm_up).start()
             found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index, wanted=wanted)
         else:
+            job.tick("find", 0, 1)
             found = find_in_still(job.source.path, drawn, wanted=wanted)
         media = job.source.video or job.source.still
         assert media is not None
