@@ -23,8 +23,9 @@ CELL = 16
 _THICKEST = 9
 _AROUND = (24, 12)
 """Strokes count by their mean over a few letters, in pixels."""
-_STANDS_OUT = 20
-"""Grey levels; at dusk letters stand out less than by day."""
+_LEAST, _MOST, _SHARE = 8, 20, 0.18
+"""Grey levels that count, and their share of what is around: in the dark letters stand out less than by day."""
+_NEAR = (49, 49)
 _FEWEST = 3
 """Cells side by side: a line of text has more, a speck less."""
 _CONTEXT = 3
@@ -42,7 +43,8 @@ def stand_out(cv2: Any, picture: NDArray[np.uint8]) -> Mask:
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     thin = np.ones((_THICKEST, _THICKEST), np.uint8)
     hat = cv2.max(cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, thin), cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, thin))
-    return without_specks(cv2, in_cells(cv2.blur(hat, _AROUND) >= _STANDS_OUT))
+    wanted = np.clip(np.arange(256) * _SHARE, _LEAST, _MOST).astype(np.uint8)
+    return without_specks(cv2, in_cells(cv2.blur(hat, _AROUND) >= cv2.LUT(cv2.blur(grey, _NEAR), wanted)))
 
 
 def in_cells(pixels: Mask) -> Mask:

@@ -24,11 +24,13 @@ def test_a_smooth_picture_needs_no_close_look() -> None:
     assert not strokes.stand_out(cv2, _photo()).any()
 
 
+@pytest.mark.parametrize("light", [1.0, 0.3])
 @pytest.mark.parametrize("size", [9, 14, 26, 60])
-def test_letters_are_looked_at_with_what_is_around_them(size: int) -> None:
+def test_letters_are_looked_at_with_what_is_around_them(size: int, light: float) -> None:
     photo = _photo()
     line = scenes.words("RK-755AJ", width=size * 7, height=size * 2, size=size, at=(size // 2, size // 4))
     photo[901 : 901 + size * 2, 1203 : 1203 + size * 7] = line
+    photo = (photo * light).astype(np.uint8)
     parts = strokes.parts(cv2, strokes.stand_out(cv2, photo), WIDTH, HEIGHT)
     letters = [(1203 + size, 901 + size), (1203 + 5 * size, 901 + size)]
     assert all(any(p.x <= x < p.right and p.y <= y < p.bottom for p in parts) for x, y in letters)
