@@ -72,7 +72,7 @@ class Turn:
 
 
 def deliver(case: Case, folder: Path, keys_dir: Path) -> tuple[Path | None, list[tuple[str, float]]]:
-    """One delivery: the media, None where it is refused, and the wall seconds of each phase."""
+    """One delivery: the media, None where it is refused or in pieces, and the wall seconds of each phase."""
     command = [sys.executable, "-m", "transcoder", "apply", str(case.source), "--cap", str(case.cap_bytes)]
     command += ["--out", str(folder), "--json", "--progress", "json"]
     environment = {**os.environ, "TRANSCODER_KEYS_DIR": str(keys_dir)}
@@ -140,7 +140,8 @@ def markdown(contest: Contest, result: dict[str, Any]) -> str:
         "",
         f"`python -m benchmarks.study_speed --{contest.name}`, on {result['machine']}, under a load of"
         f" {result['load_before']:.1f} before and {result['load_after']:.1f} after. What is timed stands at the head of"
-        " the script. Times are the least and the median of the turns; times theirs, of the pairs.",
+        ' the script. Times are the least and the median of the turns; times theirs, of the pairs. "No one file": it goes'
+        " in pieces, or is refused, because no file under the cap meets the floors.",
         "",
         "| " + " | ".join(columns) + " |",
         "|---|" + "---:|" * (len(columns) - 1),
@@ -151,7 +152,9 @@ def markdown(contest: Contest, result: dict[str, Any]) -> str:
             for who in ("ours", "theirs", "ratio"):
                 spread = row[what][who]
                 cells.append(f"{spread['min']:.2f} / {spread['median']:.2f}")
-        cells += [f"{row['fidelity'][who]:.4f}" if row["fidelity"][who] else "refused" for who in ("ours", "theirs")]
+        cells += [
+            f"{row['fidelity'][who]:.4f}" if row["fidelity"][who] else "no one file" for who in ("ours", "theirs")
+        ]
         for who in ("ours", "theirs"):
             size = row["bytes"][who]
             cells.append("-" if size is None else f"{size:,}{' (over)' if size > row['cap_bytes'] else ''}")

@@ -3,8 +3,8 @@
 Detection takes most of the time (0.4 s of a processor for a megapixel), so its work is bounded: a picture of up to 2.5
 megapixels is looked at whole, a larger one as a whole, small, for large letters, and shrunk to at most 5 megapixels
 where a cheap look finds strokes (``strokes``). In six photos with 384 plates and lines put into them 230 are read right
-so, where looking everywhere in tiles of 1280 pixels read 210, in two and a half times the time: what is small is found
-more surely in a small part.
+so, where looking everywhere in tiles of 1280 pixels read 210, in more than twice the time: what is small is found more
+surely in a small part. At two fifths of the light it is 195 of them and 188.
 """
 
 from __future__ import annotations
