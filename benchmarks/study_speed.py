@@ -140,8 +140,8 @@ def markdown(contest: Contest, result: dict[str, Any]) -> str:
         "",
         f"`python -m benchmarks.study_speed --{contest.name}`, on {result['machine']}, under a load of"
         f" {result['load_before']:.1f} before and {result['load_after']:.1f} after. What is timed stands at the head of"
-        ' the script. Times are the least and the median of the turns; times theirs, of the pairs. "No one file": it goes'
-        " in pieces, or is refused, because no file under the cap meets the floors.",
+        ' the script. Times are the least and the median of the turns; times theirs, of the pairs. "No one file": it'
+        " goes in pieces, or is refused, because no file under the cap meets the floors.",
         "",
         "| " + " | ".join(columns) + " |",
         "|---|" + "---:|" * (len(columns) - 1),
