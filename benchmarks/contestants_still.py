@@ -63,8 +63,17 @@ def _ours(job: Job, *, accept_degraded: bool) -> Made:
 def _jpegoptim(job: Job) -> Made:
     folder = job.folder / "jpegoptim"
     folder.mkdir()
-    command = ["jpegoptim", "--quiet", f"--size={job.cap_bytes // _JPEGOPTIM_KILOBYTE}", f"--dest={folder}"]
-    return _finish([*command, str(job.source.path)], folder / job.source.name)
+    return Made(jpegoptim(job.source.path, job.cap_bytes, folder))
+
+
+def jpegoptim(source: Path, cap_bytes: int, folder: Path) -> Path:
+    """Its file for a cap, which it counts in kilobytes of 1024 and may miss.
+
+    :raises RuntimeError: where it makes none.
+    """
+    command = ["jpegoptim", "--quiet", f"--size={cap_bytes // _JPEGOPTIM_KILOBYTE}", f"--dest={folder}"]
+    _finish([*command, str(source)], folder / source.name)
+    return folder / source.name
 
 
 def _imagemagick(job: Job, executable: str) -> Made:

@@ -193,7 +193,8 @@ def _decide(
         if drawn:
             studio.look_for_regions(drawn, wanted=())
         return plan, _in_pieces(studio, plan.parts, choice)  # each page is looked at by itself
-    studio.look_for_regions(drawn)
+    with studio.beforehand():
+        studio.look_for_regions(drawn)
     job = studio.job
     choose = partial(search.choose, cap_bytes=job.cap_bytes, floors=job.profile.floors, probe=studio)
     plan = plan.followed_by(plan_ladder(job.source, job.profile, job.cap_bytes, studio.regions.kinds()))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from transcoder import beforehand
 from transcoder.encode.base import EncodeJob, Encoder
-from transcoder.encode.ladder import ENCODERS
+from transcoder.encode.ladder import ENCODERS, plan_ladder
 from transcoder.encode.reducing import Reduction
 from transcoder.encode.still import LossyStill
 from transcoder.encode.video import VideoReEncode
@@ -66,15 +68,36 @@ class Studio:
         from transcoder.regions.find import find_in_still, find_in_video
 
         job = self._job
-        Thread(target=_warm_up).start()
         if job.source.video is not None:
+            Thread(target=_warm_up).start()
             found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index, wanted=wanted)
         else:
+            job.tick("find", 0, 1)
             found = find_in_still(job.source.path, drawn, wanted=wanted)
         media = job.source.video or job.source.still
         assert media is not None
         room = min(int(job.cap_bytes * REGIONS_SHARE), REGIONS_BYTES)
         self._job = replace(job, regions=packing.fit(found, max_bytes=room, size=(media.width, media.height)))
+
+    @contextmanager
+    def beforehand(self) -> Iterator[None]:
+        """While what is inside is done, a picture's likely file is made already; see ``beforehand``."""
+        job = self._job
+        if job.source.still is None:
+            yield
+            return
+        whatever, nothing = (plan_ladder(job.source, job.profile, job.cap_bytes, kinds).whole for kinds in (None, ()))
+        pairs = [pair for pair in zip(whatever, nothing, strict=False) if pair[0].encoder == whatever[0].encoder]
+        encoder = self._encoder(EncodeSpec(rung=whatever[0])) if pairs else None
+        if not isinstance(encoder, LossyStill):
+            yield
+            return
+        begun = Thread(target=beforehand.make, args=(encoder, pairs, job.cap_bytes))
+        begun.start()
+        try:
+            yield
+        finally:
+            begun.join()
 
     def take_up(self, regions: RegionSet, index: FrameIndex, costs: tuple[FrameCost, ...]) -> None:
         """Go on from what another process found."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transcoder.encode import av1
 from transcoder.model import Value
 
 _VIDEO: Mapping[str, str] = {
@@ -30,6 +29,9 @@ def repeats(settings: Mapping[str, Value], *, hurried: bool) -> tuple[bool, str]
     encoder = str(settings.get("encoder", ""))
     if hurried:
         return False, _BY_THE_CLOCK
-    if encoder == "libsvtav1" and settings.get("threads") != av1.THREADS:
-        return False, _SIDE_BY_SIDE
+    if encoder == "libsvtav1":
+        from transcoder.encode import av1  # all that encodes video, which whoever signs a picture does without
+
+        if settings.get("threads") != av1.THREADS:
+            return False, _SIDE_BY_SIDE
     return True, _VIDEO.get(encoder, _OTHERS).format(threads=settings.get("threads"))

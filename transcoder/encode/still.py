@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from PIL import Image
@@ -43,16 +44,32 @@ class LossyStill:
         self._converted: dict[tuple[bool, Fraction | None], Picture] = {}
         """The last one: each is as large as the picture."""
         self._samples: dict[str, Image.Image] = {}
+        self._foretold: dict[tuple[str, str, int], float | None] = {}
+        self._made: dict[tuple[str, str, int], Encoded] = {}
         self._count = 0
 
     def encode(self, spec: EncodeSpec) -> Encoded:
         """:raises EncodeError: where the encoder fails."""
         assert spec.knob_value is not None
+        self._job.tick("encode", round(spec.knob_value), None)
+        return self.prepare(spec)
+
+    def prepare(self, spec: EncodeSpec) -> Encoded:
+        """``encode`` without a word to whoever watches; the same file is made once. For one thread at a time.
+
+        :raises EncodeError: where the encoder fails.
+        """
+        key = _key(spec)
+        if key not in self._made:
+            self._made[key] = self._make(spec)
+        return replace(self._made[key], fates=spec.rung.fates + self._made[key].fates)
+
+    def _make(self, spec: EncodeSpec) -> Encoded:
+        """The file; the fates of the rung are left out, since they belong to no one file."""
         still = self._job.source.still
         assert still is not None
-        quality, encoder = round(spec.knob_value), spec.rung.encoder
+        (*_, quality), encoder = _key(spec), spec.rung.encoder
         image, picture, notes = self._picture(spec.rung)
-        self._job.tick("encode", quality, None)
         self._count += 1
         path = self._job.workdir / f"{encoder}-{self._count}.{spec.rung.extension}"
         try:
@@ -75,21 +92,26 @@ class LossyStill:
             path=path,
             bytes=len(data),
             settings={**spec.rung.settings, "encoder": used, "quality": quality},
-            fates=spec.rung.fates + converted + carrying.account_for(still, path, encoder, reasons),
+            fates=converted + carrying.account_for(still, path, encoder, reasons),
         )
 
     def forecast(self, spec: EncodeSpec) -> float | None:
         """About how many bytes ``encode`` would give, from bands of the picture; None of a small one or a failure."""
-        assert spec.knob_value is not None
+        key = _key(spec)
+        if key not in self._foretold:
+            self._foretold[key] = self._foretell(spec)
+        return self._foretold[key]
+
+    def _foretell(self, spec: EncodeSpec) -> float | None:
         _, picture, _ = self._picture(spec.rung)
         if picture.width * picture.height < _SAMPLED_PIXELS:
             return None
-        key = str(spec.rung.settings)
-        if key not in self._samples:
-            self._samples = {key: _bands(picture)}
-        sample = self._samples[key]
+        _, settings, quality = _key(spec)
+        if settings not in self._samples:
+            self._samples = {settings: _bands(picture)}
+        sample = self._samples[settings]
         try:
-            data, _ = self._pixels(sample, round(spec.knob_value), spec.rung, _NO_METADATA)
+            data, _ = self._pixels(sample, quality, spec.rung, _NO_METADATA)
         except (EncodeError, OSError, ValueError, MemoryError):
             return None
         return len(data) * picture.height / sample.height
@@ -131,6 +153,12 @@ class LossyStill:
         if head := _resolution(picture):
             kept.insert(0, head)
         return kept, notes | dropped
+
+
+def _key(spec: EncodeSpec) -> tuple[str, str, int]:
+    """What decides about the file: the rung's encoder and settings, and the quality."""
+    assert spec.knob_value is not None
+    return spec.rung.encoder, str(sorted(spec.rung.settings.items())), round(spec.knob_value)
 
 
 def _bands(picture: Image.Image) -> Image.Image:

@@ -12,6 +12,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -132,14 +133,14 @@ def decode(path: Path, page: int = 0) -> Decoded:
             raise too_many_pixels(path, error) from None
         except FAULTS as error:
             raise unreadable(path, error) from None
-        is_jpeg = image.format in ("JPEG", "MPO")
-        try:
-            image.load()
-        except FAULTS as error:
-            return _partly(path, page, image.format or "", error)
-        if is_jpeg and not page and (fault := _jpeg_fault(path)):
-            return _grey_rows(path, image, fault)
-        return Decoded(image)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # both decoders leave the lock free
+            warned = beside.submit(_jpeg_fault, path) if image.format in ("JPEG", "MPO") and not page else None
+            try:
+                image.load()
+            except FAULTS as error:
+                return _partly(path, page, image.format or "", error)
+            fault = warned.result() if warned is not None else ""
+        return _grey_rows(path, image, fault) if fault else Decoded(image)
 
 
 def too_many_pixels(path: Path, error: BaseException) -> InputError:

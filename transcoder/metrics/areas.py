@@ -7,20 +7,20 @@ is the exception: what moves is many things of all sizes, and its value is the m
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from transcoder.metrics.series import Series
+from transcoder.metrics.ssim import FloatMap
 from transcoder.model import Box, Region, RegionKind, RegionScore, Score
 from transcoder.model.region import around
 
-if TYPE_CHECKING:  # the kernel brings the compiler, and certificates and reports start without it
-    from transcoder.metrics.ssim import FloatMap
+WindowSums = Callable[[FloatMap, NDArray[np.int64]], NDArray[np.float64]]
 
 MAX_VIEWS = 48
 MAX_MOTION_VIEWS = 16
@@ -66,11 +66,12 @@ class RegionScores:
 
     :param regions: what to score.
     :param shift: log2 of the chroma subsampling, (horizontal, vertical).
+    :param sums: adds up parts of a map, as ``ssim.window_sums`` does.
     """
 
-    def __init__(self, regions: Sequence[Region], shift: tuple[int, int]) -> None:
+    def __init__(self, regions: Sequence[Region], shift: tuple[int, int], sums: WindowSums) -> None:
         self._regions = sorted(regions, key=lambda region: region.sightings[0].pts)
-        self._shift = shift
+        self._shift, self._sums = shift, sums
         self._next = 0
         self._present: list[Region] = []
         self._own: dict[str, tuple[array[float], Series]] = {}
@@ -88,7 +89,10 @@ class RegionScores:
         boxes = [box for _, own in places for box in own]
         begins = np.cumsum([0, *(len(own) for _, own in places[:-1])])
         for plane, values in enumerate(maps):
-            totals, counts = _sums(values, boxes, begins, self._shift if plane else (0, 0))
+            windows = windows_in(boxes, values.shape, self._shift if plane else (0, 0))
+            sizes = (windows[:, 1] - windows[:, 0]) * (windows[:, 3] - windows[:, 2])
+            totals = np.add.reduceat(self._sums(values, windows), begins).tolist()
+            counts = np.add.reduceat(sizes, begins).tolist()
             by_kind: dict[RegionKind, list[tuple[float, int]]] = {}
             for (region, _), total, count in zip(places, totals, counts, strict=True):
                 by_kind.setdefault(region.kind, []).append((total, count))
@@ -146,18 +150,6 @@ def _append(into: dict[_Key, tuple[array[float], Series]], key: _Key, time_s: fl
     times, series = into.setdefault(key, (array("d"), Series()))
     times.append(time_s)
     series.add(value)
-
-
-def _sums(
-    values: FloatMap, boxes: Sequence[Box], begins: NDArray[np.int64], shift: tuple[int, int]
-) -> tuple[list[float], list[int]]:
-    """Of each region, whose disjoint boxes begin where ``begins`` says: the sum over its windows, and their number."""
-    from transcoder.metrics.ssim import window_sums
-
-    windows = windows_in(boxes, values.shape, shift)
-    counts = (windows[:, 1] - windows[:, 0]) * (windows[:, 3] - windows[:, 2])
-    totals = np.add.reduceat(window_sums(values, windows), begins)
-    return totals.tolist(), np.add.reduceat(counts, begins).tolist()
 
 
 class Viewer:

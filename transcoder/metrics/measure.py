@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,7 @@ from transcoder.errors import OutputMismatch
 from transcoder.media import documents, frames, stills
 from transcoder.media.containers import library_errors
 from transcoder.media.reader import TimedFrame
-from transcoder.metrics import ssim
+from transcoder.metrics import plain, ssim
 from transcoder.metrics.areas import RegionScores, View, Viewer
 from transcoder.metrics.pairing import Output, Pair, pairs
 from transcoder.metrics.series import Series
@@ -110,7 +111,7 @@ class Collector:
         self._worst_box = (0, 0, track.width, track.height)
         self._worst_at = 0.0
         self._worst_pair: tuple[TimedFrame, TimedFrame] | None = None
-        self._regions = RegionScores(regions, (layout.chroma_log2_width, layout.chroma_log2_height))
+        self._regions = RegionScores(regions, (layout.chroma_log2_width, layout.chroma_log2_height), ssim.window_sums)
         span = (track.span.moments[0], track.span.moments[-1]) if track.span is not None else None
         self._viewer = Viewer(regions, (track.width, track.height), span)
 
@@ -220,26 +221,31 @@ def measure_still(
     :raises OutputMismatch: where their sizes differ.
     """
     before, _ = stills.as_rgb(stills.load(source, page))
-    after, _ = stills.as_rgb(documents.load(output))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        planes = beside.submit(stills.ycbcr_planes, before)
+        after, _ = stills.as_rgb(documents.load(output))
+        before_planes = planes.result()
     if scaled:
         after = after.resize(before.size, Image.Resampling.BICUBIC)
     if before.size != after.size:
         raise OutputMismatch(f"the size changed from {before.size} to {after.size}", where=output.name)
     if before.mode != after.mode:
         before, after = before.convert("RGB"), after.convert("RGB")
+        before_planes = stills.ycbcr_planes(before)
     grid = ssim.TileGrid(*before.size)
-    own = RegionScores(regions, (0, 0))
+    own = RegionScores(regions, (0, 0), plain.window_sums)
     maps = []
     scores: list[Score] = []
     tile_value, box, luma = 1.0, (0, 0, *before.size), 1.0
-    pairs = zip(_PLANES, stills.ycbcr_planes(before), stills.ycbcr_planes(after), strict=False)
-    for plane, a, b in pairs:
-        values, mse = ssim.ssim_map(a, b)
+    after_planes = stills.ycbcr_planes(after)
+    with ThreadPoolExecutor(max_workers=2) as both:
+        measured = list(both.map(plain.ssim_map, before_planes, after_planes))
+    for plane, (values, mse) in zip(_PLANES, measured, strict=False):
         maps.append(values)
         scores.append(_single("ssim", "frame", plane, ssim.mean(values)))
         if plane == "y":
             luma = ssim.mean(values)
-            tiles = grid.means(values)
+            tiles = plain.tile_means(grid, values)
             position = int(tiles.argmin())
             tile_value, box = float(tiles.flat[position]), grid.box(*divmod(position, grid.columns))
             psnr = ssim.psnr_db(mse)

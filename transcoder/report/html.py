@@ -201,8 +201,10 @@ def _page(predicate: Mapping[str, Any], signed_by: SignedBy, names: Mapping[str,
 
 
 def prepare() -> None:
-    """Load the template, so that the first page takes no longer than the others."""
-    shell.template()
+    """Load the templates, so that the first page takes no longer than the others."""
+    environment = shell.template().environment
+    for name in environment.list_templates(extensions=["j2"]):
+        environment.get_template(name)
 
 
 def _presentation(source: Mapping[str, Any]) -> pictures.Presentation:

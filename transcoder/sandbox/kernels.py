@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 COMPILE = "transcoder.metrics.ssim:compile_kernels"
-SOURCE = Path(__file__).resolve().parent.parent / "metrics" / "ssim.py"
+SOURCE = Path(__file__).resolve().parent.parent / "metrics" / "kernels.py"
 _READY = "ready"
 _LONGEST_S = 300
 _START = (

@@ -6,6 +6,7 @@ off. So most pictures take two encodes where a search over whole files took five
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,8 @@ _FIRST_AIM = 0.985
 """Of the cap, before a real file has told how the sample differs from the whole."""
 _SURELY_OVER = 1.15
 """A sample is off by a few per cent."""
+_STRIDE = 0.75
+"""How far of what is left the outlook goes up at once."""
 _LOOKS = 12
 """A quality from 1 to 100 is found in seven, whatever the sizes do."""
 
@@ -58,18 +61,28 @@ class Outlook:
         tried = dict(points)
         scale = self._scale(points, cap_bytes)
         aim = cap_bytes if points else _FIRST_AIM * cap_bytes
-        expected: list[Point] = list(points)
+        expected = [*points, *(self._expected(value, scale, aim, cap_bytes) for value in self._foretold
+                               if points and value not in tried)]  # fmt: skip
         value = self._knob.start if not points else propose(self._knob, expected, cap_bytes)
         for _ in range(_LOOKS):
             if value is None or value in tried:
                 break
-            # A file that would just miss the aim counts as over the cap, so that the bracket closes below it.
-            size = self._at(value) * scale
-            expected.append((value, round(size) if size <= aim else max(round(size), cap_bytes + 1)))
+            if all(size <= cap_bytes for _, size in expected):
+                # Sizes rise ever faster towards the highest quality, which takes three times as long to sample.
+                least = max((known for known, _ in expected), default=value)
+                value = min(value, math.ceil(least + (self._knob.high - least) * _STRIDE)) if expected else value
+            expected.append(self._expected(value, scale, aim, cap_bytes))
             value = propose(self._knob, expected, cap_bytes)
         fits = [value for value, size in expected if size <= cap_bytes]
         best = max(fits) if fits else self._knob.low
         return None if best in tried else best
+
+    def _expected(self, value: float, scale: float, aim: float, cap_bytes: int) -> Point:
+        """What a value is expected to give. What would just miss the aim counts as over the cap, so that the bracket
+        closes below it.
+        """
+        size = self._at(value) * scale
+        return value, round(size) if size <= aim else max(round(size), cap_bytes + 1)
 
     def _scale(self, points: Sequence[Point], cap_bytes: int) -> float:
         """What a file takes for each byte foretold, by the file nearest to the cap."""

@@ -65,7 +65,7 @@ def flat(value: float, shape: tuple[int, int] = SHAPE) -> np.ndarray:
 
 
 def scored(regions: list[Region], frames: list[tuple[int, list[np.ndarray]]]) -> RegionScores:
-    scores = RegionScores(regions, (1, 1))
+    scores = RegionScores(regions, (1, 1), ssim.window_sums)
     for pts, maps in frames:
         scores.add(pts, pts / 25, maps)
     return scores

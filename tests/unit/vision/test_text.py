@@ -145,7 +145,7 @@ def test_the_use_names_the_weights(reader: TextReader) -> None:
     assert reader.use.version
 
 
-@pytest.mark.parametrize("module", ["cv2", "rapidocr"])
+@pytest.mark.parametrize("module", ["cv2", "onnxruntime"])
 def test_a_missing_package(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModelUnavailable) as raised:
