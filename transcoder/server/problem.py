@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -64,6 +65,25 @@ def status_of(error: errors.TranscodeError) -> int:
     return _OF_CODE.get(error.code) or next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
+_PLAIN = {
+    "extra_forbidden": "there is no such field", "missing": "it is missing", "model_type": "it must be an object",
+    "model_attributes_type": "it must be an object",
+}  # fmt: skip
+FIELDS_HINT = "/v1/openapi.json describes every field"
+
+
+def wrong_fields(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What the validator found, in the words of our own errors: where, and what is wrong."""
+    return [
+        {"where": ".".join(map(str, item["loc"])), "message": _PLAIN.get(item["type"], item["msg"])} for item in found
+    ]
+
+
+def in_words(wrong: Sequence[Mapping[str, str]]) -> str:
+    """All of it in one line."""
+    return "; ".join(f"{item['where']}: {item['message']}" for item in wrong)[:500]
+
+
 def problem(status: int, code: str, detail: str, *, retry_after_s: float | None = None, **more: Any) -> JSONResponse:
     """One problem+json answer."""
     body: dict[str, Any] = {"type": f"urn:transcoder:error:{code}", "title": TITLES.get(status, "Error")}
@@ -101,9 +121,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = [{"where": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
-        text = "; ".join(f"{item['where']}: {item['message']}" for item in wrong)[:500]
-        return problem(422, "invalid-request", text, errors=wrong)
+        wrong = wrong_fields(error.errors())
+        return problem(422, "invalid-request", in_words(wrong), hint=FIELDS_HINT, errors=wrong)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from transcoder.server.problem import Refused
+from transcoder.server.problem import FIELDS_HINT, Refused, in_words, wrong_fields
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -19,8 +20,8 @@ def parsed(kind: type[T], text: bytes) -> T:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise Refused("invalid-request", wrong[:500]) from None
+        wrong = wrong_fields(cast("Sequence[Mapping[str, Any]]", error.errors()))
+        raise Refused("invalid-request", in_words(wrong), hint=FIELDS_HINT) from None
 
 
 __all__ = ["parsed"]
