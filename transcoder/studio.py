@@ -17,7 +17,7 @@ from transcoder.encode.still import LossyStill
 from transcoder.encode.video import VideoReEncode
 from transcoder.media import documents
 from transcoder.media.index import FrameIndex
-from transcoder.model import Choice, Encoded, EncodeSpec, Fidelity, Region, RegionSet
+from transcoder.model import Choice, Encoded, EncodeSpec, Fidelity, Region, RegionSet, VideoTrack
 
 if TYPE_CHECKING:
     from transcoder.encode.pdf import Sheet
@@ -69,7 +69,7 @@ class Studio:
 
         job = self._job
         if job.source.video is not None:
-            Thread(target=_warm_up).start()
+            _warm_up(job.source.video)
             found = find_in_video(job.source.path, job.source.video, drawn, job.tick, index=self.index, wanted=wanted)
         else:
             job.tick("find", 0, 1)
@@ -101,7 +101,8 @@ class Studio:
 
     def take_up(self, regions: RegionSet, index: FrameIndex, costs: tuple[FrameCost, ...]) -> None:
         """Go on from what another process found."""
-        Thread(target=_warm_up).start()
+        if self._job.source.video is not None:
+            _warm_up(self._job.source.video)
         self._job, self.index, self._costs = replace(self._job, regions=regions), index, costs
 
     def encode(self, spec: EncodeSpec) -> Encoded:
@@ -185,10 +186,15 @@ class Studio:
         return check_views(measured.views) if measured else Checked()
 
 
-def _warm_up() -> None:
-    """Load the compiled SSIM kernel (about two seconds) while the first encode runs, which leaves the lock free."""
+def _warm_up(track: VideoTrack) -> None:
+    """Load the compiled SSIM kernel, where it is worth it, while the first encode runs, which leaves the lock free."""
+    Thread(target=_load_kernel, args=[track]).start()
+
+
+def _load_kernel(track: VideoTrack) -> None:
     import numpy as np
 
-    from transcoder.metrics import ssim
+    from transcoder.metrics import measure, ssim
 
-    ssim.ssim_map(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8))
+    if measure.needs_compiler(track):
+        ssim.ssim_map(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8))

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -20,7 +21,7 @@ from transcoder.media import documents, frames, stills
 from transcoder.media.containers import library_errors
 from transcoder.media.reader import TimedFrame
 from transcoder.metrics import plain, ssim
-from transcoder.metrics.areas import RegionScores, View, Viewer
+from transcoder.metrics.areas import RegionScores, View, Viewer, WindowSums
 from transcoder.metrics.pairing import Output, Pair, pairs
 from transcoder.metrics.series import Series
 from transcoder.model import Fidelity, Region, Score, VideoTrack
@@ -28,6 +29,8 @@ from transcoder.model import Fidelity, Region, Score, VideoTrack
 Tick = Callable[[str, int, int | None], None]
 VERSION = "1"
 _PLANES = ("y", "cb", "cr")
+_PLAIN_PIXELS = 60_000_000
+"""Of a video's luma: up to here measuring without the compiler takes less time than loading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,25 @@ class Joined:
         return Measurement(whole.fidelity(), self._worst.before, self._worst.after, views, whole)
 
 
+class _Arithmetic(NamedTuple):
+    """Both ways to the same figures, bit for bit."""
+
+    ssim_map: Callable[..., tuple[ssim.FloatMap, float]]
+    tile_means: Callable[[ssim.TileGrid, ssim.FloatMap], ssim.FloatMap]
+    window_sums: WindowSums
+
+
+_COMPILED = _Arithmetic(ssim.ssim_map, ssim.TileGrid.means, ssim.window_sums)
+_PLAIN = _Arithmetic(plain.ssim_map, plain.tile_means, plain.window_sums)
+
+
+def needs_compiler(track: VideoTrack) -> bool:
+    """Whether a video is worth the compiled kernel, whose loading takes two thirds of a second of processor time."""
+    layout = frames.layout_of(frames.comparison_format(track.pixel_format))
+    deep = layout is None or layout.bit_depth > 8
+    return deep or track.frames * track.width * track.height > _PLAIN_PIXELS
+
+
 class Collector:
     """Gathers the scores of frame pairs and remembers the worst pair."""
 
@@ -111,7 +133,9 @@ class Collector:
         self._worst_box = (0, 0, track.width, track.height)
         self._worst_at = 0.0
         self._worst_pair: tuple[TimedFrame, TimedFrame] | None = None
-        self._regions = RegionScores(regions, (layout.chroma_log2_width, layout.chroma_log2_height), ssim.window_sums)
+        self._arithmetic = _COMPILED if needs_compiler(track) else _PLAIN
+        shift = layout.chroma_log2_width, layout.chroma_log2_height
+        self._regions = RegionScores(regions, shift, self._arithmetic.window_sums)
         span = (track.span.moments[0], track.span.moments[-1]) if track.span is not None else None
         self._viewer = Viewer(regions, (track.width, track.height), span)
 
@@ -132,12 +156,13 @@ class Collector:
         maps = []
         for number, (a, b) in enumerate(zip(*planes, strict=True)):
             # An odd side may have been made even: what was added is not evidence and is not judged.
-            values, mse = ssim.ssim_map(a, b[: a.shape[0], : a.shape[1]], bit_depth=self._layout.bit_depth)
+            shown = b[: a.shape[0], : a.shape[1]]
+            values, mse = self._arithmetic.ssim_map(a, shown, bit_depth=self._layout.bit_depth)
             maps.append(values)
             self._ssim[number].add(ssim.mean(values))
             if number == 0:
                 self._psnr.add(ssim.psnr_db(mse, bit_depth=self._layout.bit_depth))
-                tiles = self._grid.means(values)
+                tiles = self._arithmetic.tile_means(self._grid, values)
                 position = int(tiles.argmin())
                 lowest = float(tiles.flat[position])
                 self._tiles.add(lowest)

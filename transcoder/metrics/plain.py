@@ -1,4 +1,4 @@
-"""The SSIM map of a picture without the compiler, whose loading takes longer than this takes for 12 megapixels.
+"""The SSIM map without the compiler, whose loading takes longer than this takes for a picture or a short clip.
 
 The same whole numbers and the same double precision in the same order, so the same bits as the compiled kernel gives.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from transcoder.metrics.ssim import FloatMap, TileGrid, comparable, constants
+from transcoder.metrics.ssim import FloatMap, Plane, TileGrid, comparable, constants
 
 _STRIP = 16
 """Rows of blocks at a time: what they take stays in the processor's cache."""
 Sums = NDArray[np.int32]
 
 
-def ssim_map(source: NDArray[np.uint8], output: NDArray[np.uint8]) -> tuple[FloatMap, float]:
+def ssim_map(source: Plane, output: Plane, *, bit_depth: int = 8) -> tuple[FloatMap, float]:
     """See ``ssim.ssim_map``; 8-bit planes only, whose sums fit into 32 bits.
 
-    :raises ValueError: where shapes differ.
+    :raises ValueError: where shapes differ, or samples are deeper.
     """
+    if bit_depth != 8:
+        raise ValueError(f"samples of {bit_depth} bits need the compiled kernel")
     a, b = comparable(source, output)
     c1, c2 = constants(8)
     rows, columns = a.shape[0] // 4, a.shape[1] // 4
@@ -67,7 +69,7 @@ def _values(blocks: Sums, c1: int, c2: int) -> NDArray[np.float64]:
 def window_sums(values: FloatMap, windows: NDArray[np.int64]) -> NDArray[np.float64]:
     """See ``ssim.window_sums``."""
     parts = (values[top:bottom, left:right] for top, bottom, left, right in windows.tolist())
-    return np.array([part.sum(dtype=np.float64) for part in parts])
+    return np.array([_in_order(part) for part in parts])
 
 
 def tile_means(grid: TileGrid, values: FloatMap) -> FloatMap:
@@ -76,6 +78,11 @@ def tile_means(grid: TileGrid, values: FloatMap) -> FloatMap:
     for y in range(grid.rows):
         rows = values[grid.edges_y[y] : grid.edges_y[y + 1]].astype(np.float64)
         for x in range(grid.columns):
-            part = rows[:, grid.edges_x[x] : grid.edges_x[x + 1]].ravel()
-            out[y, x] = part.cumsum()[-1] / part.size  # one after the other, as the kernel adds them up
+            part = rows[:, grid.edges_x[x] : grid.edges_x[x + 1]]
+            out[y, x] = _in_order(part) / part.size
     return out
+
+
+def _in_order(part: NDArray[np.floating]) -> float:
+    """The sum, one after the other, as the kernel adds them up."""
+    return float(part.ravel().cumsum(dtype=np.float64)[-1]) if part.size else 0.0

@@ -26,6 +26,17 @@ def test_the_map_the_error_and_the_tiles_are_those_of_the_kernel(size: tuple[int
         assert np.array_equal(plain.tile_means(grid, values), grid.means(values))
 
 
+def test_sums_of_parts_are_those_of_the_kernel() -> None:
+    values, _ = ssim.ssim_map(pictures.luma(403, 530, seed=3), pictures.noisy(pictures.luma(403, 530, seed=3), 12))
+    windows = np.array([[0, 99, 0, 131], [5, 6, 7, 8], [10, 90, 20, 30], [0, 99, 50, 51]], np.int64)
+    assert np.array_equal(plain.window_sums(values, windows), ssim.window_sums(values, windows))
+
+
+def test_deep_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="10 bits"):
+        plain.ssim_map(pictures.luma(16, 16), pictures.luma(16, 16), bit_depth=10)
+
+
 def test_the_largest_sums_fit() -> None:
     white, black = np.full((64, 64), 255, np.uint8), np.zeros((64, 64), np.uint8)
     for pair in ((white, white), (white, black), (black, white)):
