@@ -130,7 +130,7 @@ def run_case(
     source = dataclasses.replace(probe(clip, sha256=""), audio=())
     if source.bytes <= cap_bytes * 1.05:
         return None
-    loaded = dataclasses.replace(profile.load(profile_name).with_cap(cap_bytes), max_parts=1)  # one file beside one
+    loaded = profile.load(profile_name).with_cap(cap_bytes).with_max_parts(1)  # one file beside one
     row: dict[str, Any] = {"clip": clip.name, "cap": cap_bytes, "profile": profile_name}
     targets = targets_in(source, finder, reader)
     with tempfile.TemporaryDirectory() as name:
