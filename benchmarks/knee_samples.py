@@ -204,7 +204,7 @@ def _x264(frames: list[av.VideoFrame], crf: int) -> tuple[list[av.VideoFrame], l
     context: Any = av.CodecContext.create("libx264", "w")
     context.width, context.height = frames[0].width, frames[0].height
     context.pix_fmt, context.time_base, context.thread_count = "yuv420p", Fraction(1, 25), 1
-    context.options = {"preset": "medium", "crf": str(crf), "x264-params": f"{X264_PARAMETERS}:trellis=2"}
+    context.options = {"preset": "medium", "crf": str(crf), "x264-params": X264_PARAMETERS}
     packets = []
     for number, frame in enumerate([*frames, None]):
         if frame is not None:

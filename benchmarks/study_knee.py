@@ -171,7 +171,7 @@ def _facts() -> str:
     rows = {
         "transcoder": f"{__version__}, PyAV {av.__version__}, NumPy {np.__version__}",
         "CPUs": f"{os.cpu_count()}, Python {platform.python_version()}",
-        "x264": f"preset medium, crf {', '.join(map(str, CRFS))}; {X264_PARAMETERS}:trellis=2",
+        "x264": f"preset medium, crf {', '.join(map(str, CRFS))}; {X264_PARAMETERS}",
         "JPEG": f"mozjpeg, 4:2:0, quality {', '.join(map(str, JPEG_QUALITIES))}",
         "reading": f"PP-OCRv6 small, {text.PACKAGE} {weights.version_of(text.PACKAGE)}",
         "faces": f"YuNet and SFace, {faces.PACKAGE} {weights.version_of(faces.PACKAGE)}",

@@ -19,6 +19,7 @@ from transcoder import search
 from transcoder.encode.base import EncodeJob
 from transcoder.encode.ladder import Plan, plan_ladder
 from transcoder.encode.still_rungs import PAGES
+from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import TranscodeError
 from transcoder.media import stills
 from transcoder.media.containers import open_input, packets
@@ -125,7 +126,7 @@ def _of_a_video(job: EncodeJob, plan: Plan) -> Forecast:
     needed = sum(s.whole_bytes * (s.ratio / RATIO_AIM) ** (1 / EXPONENT) for s in samples) / count + audio
     single = bool(plan.whole) and needed * RATIO_AIM ** (1 / EXPONENT) <= cap
     parts = 1 if single else max(2, _parts(samples, cap, audio, track.frames))
-    room = cap * search.FILL_AIM * parts - audio
+    room = cap * FIRST_AIM * parts - audio
     scale = (at_quality / max(room, 1.0)) ** EXPONENT
     p1 = {name: 1 - min(1.0, max(sample.errors.get(name, 0.0) for sample in samples) * scale)
           for name in dict.fromkeys(name for sample in samples for name in sample.errors)}  # fmt: skip
@@ -151,7 +152,7 @@ def _parts(samples: Sequence[_Sampled], cap: int, audio: float, frames: int) -> 
     growth = [(sample.ratio / RATIO_AIM) ** (1 / EXPONENT) for sample in samples]
     rest = sum(s.rest_bytes * g for s, g in zip(samples, growth, strict=True)) / len(samples) + audio
     key = sum(s.key_bytes * g for s, g in zip(samples, growth, strict=True)) / len(samples)
-    room = cap * search.FILL_AIM - _PART_BYTES - key
+    room = cap * FIRST_AIM - _PART_BYTES - key
     return min(frames, math.ceil(rest / room)) if room > 0 else frames
 
 

@@ -24,6 +24,7 @@ from transcoder.encode import audio
 from transcoder.encode.base import Sound, Tick
 from transcoder.encode.ladder import plan_ladder
 from transcoder.encode.statistics import FrameCost
+from transcoder.encode.video_rungs import FIRST_AIM
 from transcoder.errors import EncodeError
 from transcoder.media import joining
 from transcoder.media.index import cut, end_of
@@ -327,7 +328,7 @@ class _Partition:
         rung = plan_ladder(source, self._job.profile, cap, self._studio.regions.kinds()).parts
         if rung is None or rung.knob is None:
             raise EncodeError("a part of this length cannot be encoded", where=source.path.name)
-        return replace(rung, knob=replace(rung.knob, start=cap * search.FILL_AIM, high=self._cap * 1.05))
+        return replace(rung, knob=replace(rung.knob, start=cap * FIRST_AIM, high=self._cap * 1.05))
 
     # Audio
 

@@ -4,8 +4,7 @@ Every parameter was chosen in benchmarks/results/study_encoder.md, for what move
 Psychovisual optimisation is off: it adds energy that was never recorded. Long groups of pictures pay. Quantisation
 adapts to local variance (mode 2), a fifth stronger than usual, which protects the worst tile. A flatter rate (qcomp
 0.75) tames macroblock-tree, which starves what moves. Decimated coefficients cost chroma and gain nothing. A quantiser
-floor keeps tiny clips from growing to fill a large cap with nothing. Three reference frames do what preset slow's five
-do, in a tenth less time, and the first pass does without the trellis, as x264's own: it finds out the same.
+floor keeps tiny clips from growing to fill a large cap with nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +31,12 @@ OFFSETS: roi.Offsets = {
 tile in a busy scene (0.009 instead of 0.019, the one case of nine)."""
 X264_PARAMETERS = ":".join(
     (
-        "psy=0:aq-mode=2:aq-strength=1.2:qcomp=0.75:no-dct-decimate=1:keyint=600:qpmin=10:ratetol=0.1",
+        "psy=0:aq-mode=2:aq-strength=1.2:qcomp=0.75:no-dct-decimate=1:trellis=2:keyint=600:qpmin=10:ratetol=0.1",
         "stitchable=1",  # the same headers whatever is in the picture, so that parts join by copying
     )
 )
 """The rate tolerance is counted on the scaled clock: a tenth there is x264's own default. Smaller ones hit the target
 better and cost the worst tile up to 0.06."""
-_EFFORT = {"slow": ":ref=3"}
 _CLOCK_SCALE = 10
 _AVX_512F = 13
 """OpenCV's ``CPU_AVX_512F``, which its Python names leave out."""
@@ -61,12 +59,10 @@ def _repeatable() -> str:
 def options(settings: Mapping[str, Value], number: int, statistics: Path) -> dict[str, str]:
     """x264's options for one pass."""
     level = {"level": str(settings["level"])} if "level" in settings else {}
-    preset = str(settings["preset"])
-    parameters = X264_PARAMETERS + _EFFORT.get(preset, "") + ("" if number == 1 else ":trellis=2") + _repeatable()
-    parameters += hdr.parameters(settings, mastering="mastering-display", light="cll")
+    parameters = X264_PARAMETERS + _repeatable() + hdr.parameters(settings, mastering="mastering-display", light="cll")
     if "fields" in settings:  # for the headers; each frame's own mark must agree
         parameters += ":tff=1" if settings["fields"] == TOP_FIRST else ":bff=1"
-    return {"preset": preset, **level, "stats": str(statistics), "x264-params": parameters}
+    return {"preset": str(settings["preset"]), **level, "stats": str(statistics), "x264-params": parameters}
 
 
 class H264(VideoReEncode):
