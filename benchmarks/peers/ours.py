@@ -16,7 +16,7 @@ NAME_FLOOR = "transcoder --accept-degraded"
 
 
 def peers() -> list[Peer]:
-    """The plain run, which may refuse, and the one that delivers below a floor all the same."""
+    """The plain run, which may refuse or split, and the one that delivers one file, below a floor if need be."""
     return [
         Peer(name=NAME, make=lambda task: _apply(task, accept_degraded=False), version=product.version()),
         Peer(name=NAME_FLOOR, make=lambda task: _apply(task, accept_degraded=True), version=product.version()),
@@ -28,6 +28,7 @@ def _apply(task: Task, *, accept_degraded: bool) -> Made:
     command += ["--out", str(task.folder / "delivery"), "--json", "--progress", "none"]
     if accept_degraded:
         command += ["--accept-degraded", "--operator", "benchmark", "--reason", "to be scored beside its peers"]
+        command += ["--max-parts", "1"]
     ran = run(command, environment=task.environment)
     try:
         result: Mapping[str, Any] = json.loads(ran.out.splitlines()[-1])
@@ -40,5 +41,8 @@ def _apply(task: Task, *, accept_degraded: bool) -> Made:
     if not media:
         reason = (result.get("refusal") or {}).get("message", "")
         return Made(path=None, cost=ran.cost, note=f"refused: {reason}", certificate=signed)
-    note = f"{result['verdict']}, {result['rung']}" + (f", {len(media)} parts: first scored" if len(media) > 1 else "")
-    return Made(path=media[0], cost=ran.cost, note=note, certificate=signed)
+    if len(media) > 1:  # the judge holds one file against the source
+        largest = max(path.stat().st_size for path in media)
+        note = f"{result['verdict']}, {result['rung']}: {len(media)} files of at most {largest:,} bytes, no single one"
+        return Made(path=None, cost=ran.cost, note=note, certificate=signed)
+    return Made(path=media[0], cost=ran.cost, note=f"{result['verdict']}, {result['rung']}", certificate=signed)
