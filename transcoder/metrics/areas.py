@@ -56,7 +56,7 @@ def windows_in(boxes: Sequence[Box], shape: tuple[int, int], shift: tuple[int, i
     edges >>= (shift[1], shift[1], shift[0], shift[0])
     counts = np.array(shape)
     # A window at index i covers pixels 4i to 4i + 7.
-    first = np.minimum(-(-edges[:, ::2] // 4), counts - 1)
+    first = np.clip(-(-edges[:, ::2] // 4), 0, counts - 1)
     end = np.maximum(first + 1, np.minimum(counts, (edges[:, 1::2] - 8) // 4 + 1))
     return np.stack((first[:, 0], end[:, 0], first[:, 1], end[:, 1]), axis=1)
 
