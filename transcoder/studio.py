@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transcoder.encode.statistics import FrameCost
     from transcoder.metrics.checks import Checked
     from transcoder.metrics.measure import Measurement
+    from transcoder.metrics.underway import Underway
 
 PAGE_BYTES = 6144
 """Room for a page around a picture: about 1,700 bytes, up to three more of caption, and an sRGB profile."""
@@ -42,6 +43,7 @@ class Studio:
         self._costs: tuple[FrameCost, ...] = ()
         self._encoders: dict[str, Encoder] = {}
         self._measurements: dict[Path, Measurement] = {}
+        self._underway: dict[Path, Underway] = {}
         self.sheets: dict[Path, Sheet] = {}
         """Pages that pictures went into, by document."""
 
@@ -126,7 +128,7 @@ class Studio:
     def _encoder(self, spec: EncodeSpec) -> Encoder:
         name = spec.rung.encoder
         if name not in self._encoders:
-            self._encoders[name] = ENCODERS[name](self._job)
+            self._encoders[name] = ENCODERS[name](replace(self._job, onlook=self._onlook))
         return self._encoders[name]
 
     def document(self, picture: Path, what: str) -> Path:
@@ -161,7 +163,9 @@ class Studio:
         if source.video is not None:
             output = Output(encoded.path, encoded.timing_offset_s, reduction.scale is not None,
                             reduction.repeat_difference)  # fmt: skip
-            result = measure.measure_video(source.path, source.video, [output], self._job.tick, self.regions.regions)
+            result = self._measured_underway(encoded) or measure.measure_video(
+                source.path, source.video, [output], self._job.tick, self.regions.regions
+            )
         else:
             self._job.tick("measure", 1, 1)
             result = measure.measure_still(
@@ -169,6 +173,18 @@ class Studio:
             )
         self._measurements[encoded.path] = result
         return result.fidelity
+
+    def _onlook(self, path: Path) -> Underway:
+        """Measure a file while it is made."""
+        from transcoder.metrics.underway import Underway
+
+        assert self._job.source.video is not None
+        self._underway = {path: Underway(self._job.source.video, self.regions.regions)}
+        return self._underway[path]
+
+    def _measured_underway(self, encoded: Encoded) -> Measurement | None:
+        underway = self._underway.pop(encoded.path, None)
+        return underway.measurement(encoded.path, encoded.timing_offset_s) if underway is not None else None
 
     def adopt(self, encoded: Encoded, measurement: Measurement) -> None:
         """Take a measurement that was made elsewhere, of parts."""

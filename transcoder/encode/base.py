@@ -6,8 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Any, Protocol
 
+import av.packet
+
+from transcoder.media.reader import TimedFrame
 from transcoder.media.writer import AudioFeed
 from transcoder.model import NO_REGIONS, Encoded, EncodeSpec, ItemFate, RegionSet, Rung, RungName, SourceInfo
 from transcoder.profile import Profile
@@ -24,6 +28,25 @@ class Sound:
     fates: tuple[ItemFate, ...] = ()
 
 
+class Onlooker(Protocol):
+    """Sees all that goes into an encoder and all that comes out. Entered before the first frame, left after the last
+    packet; whatever it makes of them, the encoder goes on."""
+
+    def __enter__(self) -> Onlooker: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def frame(self, timed: TimedFrame) -> None:
+        """The source's next frame, as decoded."""
+        ...
+
+    def packet(self, packet: av.packet.Packet[Any], codec: str, header: bytes) -> None:
+        """The next packet, in decoding order, with what is coded (FFmpeg's name) and what a decoder needs first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeJob:
     """What stays the same over all attempts at one source."""
@@ -38,6 +61,8 @@ class EncodeJob:
     """Where the evidence is; encoders that can spend bits by place do."""
     sound: Sound | None = None
     """Audio that is ready to be copied; None where the encoder is to prepare its own."""
+    onlook: Callable[[Path], Onlooker] | None = None
+    """Who looks on while a file is made, where its frames and packets can be followed."""
     first_pass: AbstractContextManager[object] = field(default_factory=nullcontext)
     """Held while a first pass runs: it looks so far ahead that it takes four times the memory of the second."""
 

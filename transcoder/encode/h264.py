@@ -76,6 +76,7 @@ class H264(VideoReEncode):
                 two_pass=True,
                 options=options,
                 uses_pass_flags=True,
+                followed=True,
                 keeps_j_formats=True,
                 clock_scale=_CLOCK_SCALE,
             ),

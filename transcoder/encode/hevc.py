@@ -37,4 +37,4 @@ class Hevc(VideoReEncode):
     """libx265."""
 
     def __init__(self, job: EncodeJob) -> None:
-        super().__init__(job, Codec(encoder="libx265", two_pass=True, options=options))
+        super().__init__(job, Codec(encoder="libx265", two_pass=True, options=options, followed=True))

@@ -8,6 +8,7 @@ container really costs, learned by muxing the first pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -52,6 +53,8 @@ class Codec:
     threads: int = THREADS
     clock_scale: int = 1
     """See ``VideoWriter``: at 20 kbit/s, whole kilobits are steps of five per cent."""
+    followed: bool = False
+    """True where each frame comes out soon after it went in, so that it can be measured on the way."""
     keeps_j_formats: bool = False
     """True where full-range input is named ``yuvj420p``; else the range is declared beside a plain format."""
 
@@ -195,6 +198,9 @@ class VideoReEncode:
         flags = None
         if self._codec.uses_pass_flags and number:
             flags = av.codec.context.Flags.pass1 if number == 1 else av.codec.context.Flags.pass2
+        # What a first pass makes is not delivered, and what was reduced is compared in another way.
+        followed = self._codec.followed and number != 1 and reduction.scale is None and not reduction.repeat_difference
+        onlooker = job.onlook(path) if job.onlook is not None and followed else None
         writer = VideoWriter(
             path,
             container=container,
@@ -211,6 +217,7 @@ class VideoReEncode:
             audio=feed,
             clock_scale=self._codec.clock_scale,
             tags=beside.tags_to_keep(job.source),
+            seen=onlooker.packet if onlooker is not None else None,
         )
         count = 0
         start_pts = round(track.start_s / track.time_base)
@@ -219,8 +226,10 @@ class VideoReEncode:
         timed_frames = read_frames(job.source.path, track)
         if reduction.repeat_difference is not None:
             timed_frames = without_repeats(timed_frames, reduction.repeat_difference)
-        with writer:
+        with onlooker or nullcontext(), writer:
             for timed, duration in with_durations(timed_frames, nominal_step(track)):
+                if onlooker is not None:
+                    onlooker.frame(timed)
                 frame = fields.mark(timed.frame)
                 frame = frames.convert(frame, pixel_format, full_range=full_range, colorspace=matrix)
                 frame = frames.resized(frame, *scaled)

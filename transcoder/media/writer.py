@@ -7,11 +7,12 @@ source track into the output stream here, so that no encoder can forget one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
 import av.codec.context
@@ -100,6 +101,7 @@ class VideoWriter:
     :param clock_scale: the encoder is told that time runs so many times faster, at so many times the rate: encoders
         that take whole kilobits are then set more finely. The file's timestamps are the true ones.
     :param audio: packets to interleave, or None.
+    :param seen: is given each packet, FFmpeg's name of its codec, and what a decoder needs before it.
     :param tags: of the whole file: place, time, title, time code of the first frame.
     """
 
@@ -121,6 +123,7 @@ class VideoWriter:
         audio: AudioFeed | None,
         clock_scale: int = 1,
         tags: Mapping[str, str] | None = None,
+        seen: Callable[[av.packet.Packet[Any], str, bytes], None] | None = None,
     ) -> None:
         if track.time_base.denominator * clock_scale > _LARGEST_INT:
             clock_scale = 1  # Matroska may count nanoseconds: finer than that no encoder's clock goes
@@ -157,7 +160,7 @@ class VideoWriter:
             stream.set_display_matrix(track.display_matrix)
         elif track.rotation_deg:
             stream.set_display_rotation(track.rotation_deg)
-        self._stream = stream
+        self._stream, self._seen = stream, seen
         self._audio = _AudioCopy(self._container, audio, offset_s) if audio is not None else None
 
     def __enter__(self) -> VideoWriter:
@@ -189,8 +192,11 @@ class VideoWriter:
         if self._audio is not None:
             self._audio.copy_until(None)
 
-    def _mux(self, packets: list[av.packet.Packet]) -> None:  # type: ignore[type-arg]
+    def _mux(self, packets: list[av.packet.Packet[Any]]) -> None:
+        context = self._stream.codec_context
         for packet in packets:
+            if self._seen is not None:
+                self._seen(packet, context.codec.canonical_name, context.extradata or b"")
             packet.stream = self._stream
             packet.time_base = self._time_base
             if packet.pts is not None:

@@ -129,7 +129,7 @@ class Collector:
         self._ssim = [Series() for _ in range(layout.planes)]
         self._psnr, self._tiles = Series(), Series()
         self.worst_tile = 2.0
-        self._worst_error = Fraction(0)
+        self.worst_error_s = Fraction(0)
         self._worst_box = (0, 0, track.width, track.height)
         self._worst_at = 0.0
         self._worst_pair: tuple[TimedFrame, TimedFrame] | None = None
@@ -142,7 +142,7 @@ class Collector:
     def add(self, pair: Pair) -> None:
         """Take the next pair."""
         original, copy = pair.original, pair.copy
-        self._worst_error = max(self._worst_error, pair.error_s)
+        self.worst_error_s = max(self.worst_error_s, pair.error_s)
         if pair.repeated:
             self._repeats.append(len(self._times))
         time_s = float(original.pts * self._time_base)
@@ -183,7 +183,7 @@ class Collector:
         self._psnr.extend(later._psnr)
         self._tiles.extend(later._tiles)
         self._regions.extend(later._regions)
-        self._worst_error = max(self._worst_error, later._worst_error)
+        self.worst_error_s = max(self.worst_error_s, later.worst_error_s)
         if later.worst_tile < self.worst_tile:
             self.worst_tile, self._worst_at, self._worst_box = later.worst_tile, later._worst_at, later._worst_box
 
@@ -217,7 +217,7 @@ class Collector:
             tile_grid=(self._grid.columns, self._grid.rows),
             worst_tile_box=self._worst_box,
             worst_at_s=self._worst_at,
-            max_time_error_s=self._worst_error,
+            max_time_error_s=self.worst_error_s,
             parameters=_parameters(self._format, self._layout.bit_depth),
             regions=self._regions.each(),
             repeats=self._repeats,
