@@ -15,7 +15,7 @@ from benchmarks import stock_ffmpeg
 from benchmarks.block_regions import Windows, block_windows
 from transcoder.encode import roi
 from transcoder.encode.av1 import calm_threads
-from transcoder.encode.video import with_durations
+from transcoder.encode.prepared import with_durations
 from transcoder.media import frames
 from transcoder.media.index import FrameIndex
 from transcoder.media.reader import nominal_step, read_frames

@@ -46,6 +46,11 @@ class Reduction:
         )
 
     @property
+    def changes_pictures(self) -> bool:
+        """Whether the pictures that are delivered are others, or fewer, than the source's."""
+        return self.scale is not None or self.repeat_difference is not None
+
+    @property
     def label(self) -> str:
         """In a few words, for people."""
         words = []

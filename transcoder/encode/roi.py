@@ -93,13 +93,13 @@ class Weights:
     def _over(self, first_pts: int) -> tuple[Weighted, ...]:
         taken = np.zeros(grid_of(self._size), dtype=np.bool_)
         weighted: list[Weighted] = []
+        last_pts = first_pts + self._window
+        present = [
+            region for region in self._regions
+            if region.sightings[0].pts <= last_pts and region.sightings[-1].pts >= first_pts
+        ]  # fmt: skip
         for kind in RegionKind:
-            boxes = [
-                box
-                for region in self._regions
-                if region.kind is kind
-                for box in _swept(region, first_pts, first_pts + self._window)
-            ]
+            boxes = [box for region in present if region.kind is kind for box in _swept(region, first_pts, last_pts)]
             if boxes:
                 if self._scale is not None:
                     boxes = [box.scaled(self._scale) for box in boxes]

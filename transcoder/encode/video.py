@@ -7,27 +7,27 @@ container really costs, learned by muxing the first pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av.codec.context
-import av.video.frame
 
 from transcoder.encode import audio, beside, roi, statistics
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.reducing import Reduction, scaled_size
+from transcoder.encode.prepared import AHEAD, Preparation
+from transcoder.encode.reducing import Reduction
 from transcoder.encode.statistics import FrameCost
 from transcoder.errors import EncodeError
 from transcoder.media import frames
+from transcoder.media.ahead import running_ahead
 from transcoder.media.containers import library_errors
-from transcoder.media.fields import FieldMarker
 from transcoder.media.probe import probe
-from transcoder.media.reader import TimedFrame, nominal_step, read_frames
+from transcoder.media.reader import read_frames
 from transcoder.media.repeats import without_repeats
-from transcoder.media.writer import AudioFeed, VideoWriter, timing_offset
+from transcoder.media.writer import AudioFeed, VideoWriter, first_packet_s, timing_offset
 from transcoder.model import Encoded, EncodeSpec, Value, VideoTrack
 
 THREADS = 4
@@ -94,7 +94,8 @@ class VideoReEncode:
         if self._sound is None:
             self._sound = audio.prepare(reduction.quiet(self._job), container)
         feed = self._sound.feed
-        offset = timing_offset(self._track, feed.start_s if feed else None)
+        begins_s = (feed.start_s, first_packet_s(feed, container)) if feed else (None, None)
+        offset = timing_offset(self._track, *begins_s)
         offsets = roi.offsets_of(settings)
         if offsets != self._offsets:
             # Other weights make other statistics: what the first pass found does not hold any more.
@@ -173,6 +174,13 @@ class VideoReEncode:
         shown = self._codec.options(settings, 2 if self._codec.two_pass else 0, Path("statistics"))
         return {key: value for key, value in shown.items() if key != "stats"}
 
+    def _pixel_format(self, settings: Mapping[str, Value]) -> str:
+        name = str(settings["pixel_format"])
+        full_range = self._track.color_range == frames.FULL_RANGE
+        if full_range and self._codec.keeps_j_formats and name in ("yuv420p", "yuv422p", "yuv444p"):
+            return name.replace("yuv", "yuvj")
+        return name
+
     def _run(
         self,
         number: int,
@@ -186,29 +194,25 @@ class VideoReEncode:
         self._count += 1
         track, job = self._track, self._job
         path = job.workdir / f"encode-{self._codec.encoder}-{self._count}.{container}"
-        pixel_format = str(settings["pixel_format"])
-        full_range = track.color_range == frames.FULL_RANGE
-        if full_range and self._codec.keeps_j_formats and pixel_format in ("yuv420p", "yuv422p", "yuv444p"):
-            pixel_format = pixel_format.replace("yuv", "yuvj")
-        matrix = frames.matrix_for(track.color_space, track.pixel_format, track.height)
-        reduction = self._reduction
-        scaled = scaled_size(track.width, track.height, reduction.scale)
-        size = frames.even_size(*scaled, pixel_format, interlaced=track.interlaced)
+        prepared = Preparation(
+            job=job, track=track, pixel_format=self._pixel_format(settings), reduction=self._reduction,
+            offsets=self._offsets,
+        )  # fmt: skip
         phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
         flags = None
         if self._codec.uses_pass_flags and number:
             flags = av.codec.context.Flags.pass1 if number == 1 else av.codec.context.Flags.pass2
         # What a first pass makes is not delivered, and what was reduced is compared in another way.
-        followed = self._codec.followed and number != 1 and reduction.scale is None and not reduction.repeat_difference
+        followed = self._codec.followed and number != 1 and not self._reduction.changes_pictures
         onlooker = job.onlook(path) if job.onlook is not None and followed else None
         writer = VideoWriter(
             path,
             container=container,
-            track=_shown(track, scaled),
-            size=size,
+            track=_shown(track, prepared.scaled),
+            size=prepared.size,
             codec=self._codec.encoder,
-            pixel_format=pixel_format,
-            color_space=matrix,
+            pixel_format=prepared.pixel_format,
+            color_space=prepared.matrix,
             options=self._codec.options(settings, number, self._statistics()),
             bitrate_bps=bitrate,
             flags=flags,
@@ -220,22 +224,11 @@ class VideoReEncode:
             seen=onlooker.packet if onlooker is not None else None,
         )
         count = 0
-        start_pts = round(track.start_s / track.time_base)
-        weights = roi.Weights(job.regions.regions, self._offsets, size, track.time_base, start_pts, reduction.scale)
-        marker, fields, grown = roi.RegionMarker(), FieldMarker(track.field_order), FieldMarker(track.field_order)
-        timed_frames = read_frames(job.source.path, track)
-        if reduction.repeat_difference is not None:
-            timed_frames = without_repeats(timed_frames, reduction.repeat_difference)
-        with onlooker or nullcontext(), writer:
-            for timed, duration in with_durations(timed_frames, nominal_step(track)):
+        with onlooker or nullcontext(), writer, running_ahead(prepared.frames(), depth=AHEAD) as ready:
+            for item in ready:
                 if onlooker is not None:
-                    onlooker.frame(timed)
-                frame = fields.mark(timed.frame)
-                frame = frames.convert(frame, pixel_format, full_range=full_range, colorspace=matrix)
-                frame = frames.resized(frame, *scaled)
-                if (frame.width, frame.height) != size:
-                    frame = grown.mark(frames.padded(frame, *size))
-                writer.write(marker.mark(frame, weights.at(timed.pts)), timed.pts, duration)
+                    onlooker.frame(item.source)
+                writer.write(item.frame, item.source.pts, item.duration)
                 count += 1
                 if count == 1 and self._codec.after_open is not None:
                     self._codec.after_open()
@@ -250,14 +243,3 @@ def _shown(track: VideoTrack, size: tuple[int, int]) -> VideoTrack:
     """The track with pixels of the shape that shows a scaled picture in its own proportions."""
     stretched = Fraction(track.width * size[1], track.height * size[0])
     return track if stretched == 1 else replace(track, sample_aspect=(track.sample_aspect or 1) * stretched)
-
-
-def with_durations(timed: Iterator[TimedFrame], last_duration: int) -> Iterator[tuple[TimedFrame, int]]:
-    """Pair each frame with the time until the next, in ticks; the last one gets ``last_duration``."""
-    previous: TimedFrame | None = None
-    for item in timed:
-        if previous is not None:
-            yield previous, item.pts - previous.pts
-        previous = item
-    if previous is not None:
-        yield previous, last_duration

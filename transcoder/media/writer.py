@@ -50,18 +50,37 @@ class AudioFeed:
         return (self.from_s is None or moment_s >= self.from_s) and (self.until_s is None or moment_s < self.until_s)
 
 
-def timing_offset(track: VideoTrack, audio_start_s: Fraction | None) -> Fraction:
+def timing_offset(
+    track: VideoTrack, audio_start_s: Fraction | None, first_packet_s: Fraction | None = None
+) -> Fraction:
     """Seconds to subtract from every timestamp, a whole number of the video's ticks; usually 0.
 
     Transport streams start anywhere, and a file that starts at 26 hours does not play. Audio and video
     are shifted alike, so they stay together.
+
+    :param first_packet_s: of the audio, for a container that keeps no timestamp below zero: what a decoder needs before
+        the first sample that is heard begins there, and the muxer would shift everything without telling.
     """
+    if first_packet_s is not None and first_packet_s < 0 <= track.start_s:
+        return (first_packet_s // track.time_base) * track.time_base
     start = track.start_s
     if audio_start_s is not None and audio_start_s < start:
         start = max(audio_start_s, start - 10)
     if 0 <= start < _HELD_BACK_S or (start < 0 and track.start_s >= 0):
         return Fraction(0)
     return (start // track.time_base) * track.time_base
+
+
+def first_packet_s(feed: AudioFeed, container: str) -> Fraction | None:
+    """When the first packet begins, where the container keeps no timestamp below zero."""
+    if container != "mkv":
+        return None
+    with open_input(feed.path) as source:
+        for packet in packets(source, source.streams[feed.index]):
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            if packet.size and stamp is not None and feed.takes(stamp * packet.time_base):
+                return stamp * packet.time_base
+    return None
 
 
 def open_output(path: Path, container: str, time_base: Fraction | None = None) -> av.container.OutputContainer:
