@@ -56,9 +56,11 @@ def windows_in(boxes: Sequence[Box], shape: tuple[int, int], shift: tuple[int, i
     edges >>= (shift[1], shift[1], shift[0], shift[0])
     counts = np.array(shape)
     # A window at index i covers pixels 4i to 4i + 7.
-    first = np.clip(-(-edges[:, ::2] // 4), 0, counts - 1)
+    first = np.maximum(0, np.minimum(-(-edges[:, ::2] // 4), counts - 1))
     end = np.maximum(first + 1, np.minimum(counts, (edges[:, 1::2] - 8) // 4 + 1))
-    return np.stack((first[:, 0], end[:, 0], first[:, 1], end[:, 1]), axis=1)
+    windows = np.empty((len(edges), 4), np.int64)
+    windows[:, ::2], windows[:, 1::2] = first, end
+    return windows
 
 
 class RegionScores:
@@ -89,10 +91,11 @@ class RegionScores:
         boxes = [box for _, own in places for box in own]
         begins = np.cumsum([0, *(len(own) for _, own in places[:-1])])
         for plane, values in enumerate(maps):
-            windows = windows_in(boxes, values.shape, self._shift if plane else (0, 0))
-            sizes = (windows[:, 1] - windows[:, 0]) * (windows[:, 3] - windows[:, 2])
+            if plane < 2:  # both planes of chroma have the same windows
+                windows = windows_in(boxes, values.shape, self._shift if plane else (0, 0))
+                sizes = (windows[:, 1] - windows[:, 0]) * (windows[:, 3] - windows[:, 2])
+                counts = np.add.reduceat(sizes, begins).tolist()
             totals = np.add.reduceat(self._sums(values, windows), begins).tolist()
-            counts = np.add.reduceat(sizes, begins).tolist()
             by_kind: dict[RegionKind, list[tuple[float, int]]] = {}
             for (region, _), total, count in zip(places, totals, counts, strict=True):
                 by_kind.setdefault(region.kind, []).append((total, count))
