@@ -58,7 +58,6 @@ def test_no_block_of_a_ragged_mask_is_lost_when_rectangles_are_joined(share: flo
         assert not (mask & ~blocks_of(found, size)).any()
 
 
-
 @settings(phases=(Phase.generate,))
 @given(masks(), st.integers(1, 12))
 def test_rectangles_never_overlap(drawn_mask: tuple[np.ndarray, tuple[int, int]], limit: int) -> None:
