@@ -46,6 +46,18 @@ def test_rectangles_cover_a_mask(drawn_mask: tuple[np.ndarray, tuple[int, int]],
     assert (made.painted(found, size)[wanted] >= 1).all()
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_no_block_of_a_ragged_mask_is_lost_when_rectangles_are_joined(share: float) -> None:
+    """A union may grow into a rectangle that it did not touch at first: that one is part of it, not gone."""
+    draws = np.random.default_rng(7)
+    for _ in range(60):
+        mask = draws.random((24, 32)) < share
+        size = 32 * BLOCK_PX, 24 * BLOCK_PX
+        found = rectangles(mask, size, limit=12)
+        assert len(found) <= 12
+        assert not (mask & ~blocks_of(found, size)).any()
+
+
 @settings(phases=(Phase.generate,))
 @given(masks(), st.integers(1, 12))
 def test_rectangles_never_overlap(drawn_mask: tuple[np.ndarray, tuple[int, int]], limit: int) -> None:

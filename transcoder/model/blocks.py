@@ -55,9 +55,10 @@ def rectangles(mask: BlockMask, size: tuple[int, int], *, limit: int) -> tuple[B
         if len(anew) >= len(boxes):
             break
         boxes = anew
-    while len(boxes) > limit:
-        boxes = _with_cheapest_join(boxes)
-    fitted = (box.inside(*size) for box in boxes)
+    if len(boxes) > limit:
+        boxes = _joined(boxes, limit)
+    width, height = size
+    fitted = (box if box.right <= width and box.bottom <= height else box.inside(*size) for box in boxes)
     return tuple(box for box in fitted if box is not None)
 
 
@@ -78,12 +79,15 @@ def _exact(mask: BlockMask) -> list[Box]:
 
 def _runs(mask: BlockMask) -> dict[int, list[tuple[int, int]]]:
     """First column and the one behind the last of every run, by row; rows without one are left out."""
-    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), dtype=np.int8)
+    wide = mask.shape[1] + 2
+    padded = np.zeros((mask.shape[0], wide), dtype=np.bool_)
     padded[:, 1:-1] = mask
-    rows, columns = np.nonzero(np.diff(padded, axis=1))
+    flat = padded.ravel()  # every row begins and ends outside, so a change to the next row is none
+    changes = np.flatnonzero(flat[1:] != flat[:-1]).tolist()
     found: dict[int, list[tuple[int, int]]] = {}
-    for row, start, end in zip(rows[::2].tolist(), columns[::2].tolist(), columns[1::2].tolist(), strict=True):
-        found.setdefault(row, []).append((start, end))
+    for start, end in zip(changes[::2], changes[1::2], strict=True):
+        row = start // wide
+        found.setdefault(row, []).append((start - row * wide, end - row * wide))
     return found
 
 
@@ -96,20 +100,24 @@ def _coarser(mask: BlockMask) -> BlockMask:
     return np.repeat(np.repeat(halved, 2, axis=0), 2, axis=1)[:rows, :columns]
 
 
-def _with_cheapest_join(boxes: list[Box]) -> list[Box]:
-    """At least one rectangle fewer: the two whose union adds least, and whatever that union reaches into."""
-    left, top = np.array([box.x for box in boxes]), np.array([box.y for box in boxes])
-    right, bottom = np.array([box.right for box in boxes]), np.array([box.bottom for box in boxes])
-    width = np.maximum(right[:, None], right) - np.minimum(left[:, None], left)
-    height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
-    area = (right - left) * (bottom - top)
-    added = width * height - area[:, None] - area
-    np.fill_diagonal(added, np.iinfo(added.dtype).max)
-    i, j = (int(index) for index in np.unravel_index(int(added.argmin()), added.shape))
-    joined = boxes[i].union(boxes[j])
-    rest = [box for number, box in enumerate(boxes) if number not in (i, j)]
-    while any(box.overlap(joined) for box in rest):
-        for box in rest:
-            joined = joined.union(box) if box.overlap(joined) else joined
-        rest = [box for box in rest if not box.overlap(joined)]
-    return [*rest, joined]
+def _joined(boxes: list[Box], limit: int) -> list[Box]:
+    """At most ``limit`` rectangles: again and again the two whose union adds least, and whatever it reaches into."""
+    sides = np.array([(box.x, box.y, box.right, box.bottom) for box in boxes]).T
+    while sides.shape[1] > limit:
+        left, top, right, bottom = sides
+        width = np.maximum(right[:, None], right) - np.minimum(left[:, None], left)
+        height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
+        area = (right - left) * (bottom - top)
+        added = width * height - area[:, None] - area
+        np.fill_diagonal(added, np.iinfo(added.dtype).max)
+        taken = np.zeros(len(left), dtype=np.bool_)
+        taken[list(divmod(int(added.argmin()), len(left)))] = True
+        while True:
+            x, y = left[taken].min(), top[taken].min()
+            end_x, end_y = right[taken].max(), bottom[taken].max()
+            reached = taken | ((left < end_x) & (right > x) & (top < end_y) & (bottom > y))
+            if (reached == taken).all():
+                break
+            taken = reached
+        sides = np.column_stack((sides[:, ~taken], (x, y, end_x, end_y)))
+    return [Box(x, y, right - x, bottom - y) for x, y, right, bottom in sides.T.tolist()]

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from functools import reduce
 
 from transcoder.model.value import Value
 
@@ -55,9 +54,11 @@ class Box:
 
     def overlap(self, other: Box) -> int:
         """Pixels that both cover."""
-        width = min(self.right, other.right) - max(self.x, other.x)
-        height = min(self.bottom, other.bottom) - max(self.y, other.y)
-        return max(0, width) * max(0, height)
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        if width <= 0:
+            return 0
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return width * height if height > 0 else 0
 
     def union(self, other: Box) -> Box:
         """The smallest box around both."""
@@ -88,7 +89,9 @@ class Box:
 
 def around(boxes: Sequence[Box]) -> Box:
     """The smallest box around all of them, at least one."""
-    return reduce(Box.union, boxes)
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return Box(left, top, right - left, bottom - top)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class MotionGate:
         :param small: grey picture of shape ``small_size`` (height, width), uint8.
         """
         previous, self._previous = self._previous, small
-        cut = previous is not None and float(cv2.absdiff(small, previous).mean()) > _CUT_DIFFERENCE
+        cut = previous is not None and cv2.norm(small, previous, cv2.NORM_L1) > _CUT_DIFFERENCE * small.size
         if cut:
             self._model, self._background = self._fresh(), None
         foreground = self._model.apply(self._exposed_alike(cv2.GaussianBlur(small, (3, 3), 0)))
@@ -136,7 +136,7 @@ class MotionGate:
             return Movement((), everywhere=False, cut=cut)
         foreground = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, self._opening)
         foreground = cv2.morphologyEx(foreground, cv2.MORPH_CLOSE, self._closing)
-        if float(np.count_nonzero(foreground)) > GLOBAL_SHARE * foreground.size:
+        if cv2.countNonZero(foreground) > GLOBAL_SHARE * foreground.size:
             return Movement((), everywhere=True, cut=False)
         return Movement(self._things(foreground), everywhere=False, cut=False)
 
@@ -160,17 +160,26 @@ class MotionGate:
         return cv2.convertScaleAbs(small, alpha=min(max(gain, 0.5), 2.0))
 
     def _things(self, foreground: Grey) -> tuple[Moving, ...]:
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+        x, y, width, height = cv2.boundingRect(foreground)
+        if not width:
+            return ()
+        # On the part around all of it, and in 16 bits, which 320 x 320 pixels cannot exceed: a fifth of the time.
+        x, y = x & ~1, y & ~1  # components are numbered by blocks of four pixels, in the order of the whole
+        count, within, stats, _ = cv2.connectedComponentsWithStats(
+            foreground[y : y + height + 1, x : x + width + 1], connectivity=8, ltype=cv2.CV_16U
+        )
+        labels = np.zeros(foreground.shape, np.uint16)
+        labels[y : y + within.shape[0], x : x + within.shape[1]] = within
         least = _SMALLEST_SHARE * foreground.size
         found = {
-            number: Box(x, y, width, height)
-            for number, (x, y, width, height, area) in enumerate(stats[:count].tolist())
+            number: Box(x + left, y + top, width, height)
+            for number, (left, top, width, height, area) in enumerate(stats[:count].tolist())
             if number and area >= least
         }
         things = [self._thing(labels, count, group, [found[number] for number in group]) for group in joined(found)]
         return tuple(sorted(things, key=lambda thing: (-thing.box.area, thing.box.x, thing.box.y)))
 
-    def _thing(self, labels: Grey, count: int, group: Sequence[int], boxes: Sequence[Box]) -> Moving:
+    def _thing(self, labels: NDArray[np.uint16], count: int, group: Sequence[int], boxes: Sequence[Box]) -> Moving:
         """The blocks that some components touch, and the box around them; only their surroundings are looked at."""
         near = around(boxes).padded(_MARGIN_PX).inside(*self._small)
         assert near is not None  # components lie in the picture
@@ -180,13 +189,13 @@ class MotionGate:
         member = np.zeros(count, np.uint8)
         member[list(group)] = 1
         part = labels[top : max(near.bottom, int(y[-1]) + 1), left : max(near.right, int(x[-1]) + 1)]
-        mask = cv2.dilate(member[part], self._margin)
-        cells = mask[np.ix_(y - top, x - left)]
-        share = cells.reshape(len(y) // _CELLS, _CELLS, len(x) // _CELLS, _CELLS).mean(axis=(1, 3))
-        touched = share > _TOUCHED
+        mask = cv2.dilate(member.take(part), self._margin)
+        cells = mask.take(y - top, axis=0).take(x - left, axis=1)
+        filled = cells.reshape(len(y) // _CELLS, _CELLS, len(x) // _CELLS, _CELLS).sum(axis=(1, 3), dtype=np.uint8)
+        touched = filled > _TOUCHED * _CELLS * _CELLS
         blocks = np.zeros(grid_of(self._size), np.bool_)
         blocks[rows.start // _CELLS : rows.stop // _CELLS, columns.start // _CELLS : columns.stop // _CELLS] = (
-            touched if touched.any() else share == share.max()
+            touched if touched.any() else filled == filled.max()
         )
         parts = rectangles(blocks, self._size, limit=_MOST_PARTS)
         return Moving(around(parts), parts)

@@ -59,6 +59,13 @@ class Track:
             ((after.box.y + after.box.bottom) - (before.box.y + before.box.bottom)) / 2 / ticks,
         )
 
+    def expected(self, pts: int) -> Box:
+        """Where it should be at a later moment, were it to go on as it does."""
+        last = self.last
+        dx, dy = self.speed()
+        ticks = pts - last.pts
+        return Box(round(last.box.x + dx * ticks), round(last.box.y + dy * ticks), last.box.width, last.box.height)
+
 
 class Tracker:
     """Joins detections of one kind over time.
@@ -82,18 +89,17 @@ class Tracker:
         ended = [track for track in self._open if pts - track.last.pts > self._max_gap]
         self._open = [track for track in self._open if pts - track.last.pts <= self._max_gap]
         candidates = list(spots)
-        pairs = sorted(
-            (
-                (_distance(track, spot), track.number, index)
-                for track in self._open
-                for index, spot in enumerate(candidates)
-            ),
-        )
+        pairs = []
+        for track in self._open:
+            last, predicted = track.last.box, track.expected(pts)
+            for index, spot in enumerate(candidates):
+                distance = _distance(last, predicted, spot.box)
+                if distance <= self._reach:
+                    pairs.append((distance, track.number, index))
+        pairs.sort()
         by_number = {track.number: track for track in self._open}
         taken: set[int] = set()
-        for distance, number, index in pairs:
-            if distance > self._reach:
-                break
+        for _, number, index in pairs:
             if number in by_number and index not in taken:
                 by_number.pop(number).spots.append(candidates[index])
                 taken.add(index)
@@ -108,22 +114,16 @@ class Tracker:
         return ended
 
 
-def _distance(track: Track, spot: Spot) -> float:
-    """Between where the track should be and the spot, in box sizes; overlap brings it near zero."""
-    last = track.last
-    ticks = spot.pts - last.pts
-    dx, dy = track.speed()
-    predicted = Box(round(last.box.x + dx * ticks), round(last.box.y + dy * ticks), last.box.width, last.box.height)
-    nearest = min(_apart(predicted, spot.box), _apart(last.box, spot.box))
-    overlap = max(predicted.overlap(spot.box), last.box.overlap(spot.box))
-    return nearest * (0.25 if overlap * 4 > min(last.box.area, spot.box.area) else 1.0)
+def _distance(last: Box, predicted: Box, here: Box) -> float:
+    """Between where a track was or should be and a spot, in box sizes; overlap brings it near zero."""
+    nearest = min(_apart(predicted, here), _apart(last, here))
+    overlap = max(predicted.overlap(here), last.overlap(here))
+    return nearest * (0.25 if overlap * 4 > min(last.area, here.area) else 1.0)
 
 
 def _apart(a: Box, b: Box) -> float:
-    dx, dy = abs(a.x + a.right - b.x - b.right) / 2, abs(a.y + a.bottom - b.y - b.bottom) / 2
-    across = max(1.0, (a.width + b.width) / 2)
-    down = max(1.0, (a.height + b.height) / 2)
-    return float(max(dx / across, dy / down))
+    dx, dy = abs(2 * (a.x - b.x) + a.width - b.width) / 2, abs(2 * (a.y - b.y) + a.height - b.height) / 2
+    return max(dx / max(1.0, (a.width + b.width) / 2), dy / max(1.0, (a.height + b.height) / 2))
 
 
 def as_region(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from transcoder.model import Box, DetectorUse
 from transcoder.vision import memory, opencv, weights
 from transcoder.vision.weights import ModelUnavailable
+from transcoder.vision.yunet import YuNet
 
 Picture = NDArray[np.uint8]
 """Blue, green, red, of shape (height, width, 3)."""
@@ -55,19 +56,13 @@ class FaceFinder:
     """Finds upright faces, from about 12 pixels wide to the whole picture.
 
     :param confidence: detections below it are dropped.
-    :raises ModelUnavailable: where OpenCV or the weights are missing or do not load.
+    :raises ModelUnavailable: where OpenCV, onnxruntime or the weights are missing or do not load.
     """
 
     def __init__(self, confidence: float = CONFIDENCE) -> None:
-        cv2 = self._cv2 = opencv.load()
+        self._cv2 = opencv.load()
         path = weights.find(PACKAGE, YUNET_FILE)
-        self._confidence = confidence
-        self._lock = threading.Lock()  # the network keeps its input size between two calls
-        try:
-            with opencv.quiet():
-                self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), confidence, OVERLAP, 1000)
-        except (cv2.error, AttributeError) as problem:
-            raise ModelUnavailable(f"{path.name} does not load: {opencv.one_line(problem)}") from None
+        self._network = YuNet(path, confidence=confidence, overlap=OVERLAP)
         self._use = DetectorUse(
             name="YuNet",
             package=PACKAGE,
@@ -108,14 +103,9 @@ class FaceFinder:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             looked_at = self._cv2.resize(picture, size, interpolation=self._cv2.INTER_AREA)
         seen_height, seen_width = looked_at.shape[:2]
-        with self._lock:
-            self._network.setInputSize((seen_width, seen_height))
-            rows = self._network.detect(np.ascontiguousarray(looked_at))[1]
-        if rows is None:
-            return []
         factors = np.ones(15)
         factors[0:14:2], factors[1:14:2] = width / seen_width, height / seen_height
-        return list(rows.astype(np.float64) * factors)
+        return list(self._network.look(looked_at).astype(np.float64) * factors)
 
 
 def _face(row: NDArray[np.float64], width: int, height: int) -> Face | None:
@@ -236,4 +226,4 @@ def _to_canon(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 shared = memory.Shared(FaceFinder)
-"""The one that all jobs of this process use: loading it takes longer than most looks, and it locks itself."""
+"""The one that all jobs of this process use: loading it takes longer than most looks."""

@@ -31,8 +31,8 @@ def quiet() -> Iterator[None]:
 
     OpenCV 5 says "Targets are not supported by the new graph engine for now" on the terminal for every
     network, whatever target is asked for: the classes that wrap one always set it. Silencing that moment is
-    safer than OPENCV_FORCE_DNN_ENGINE=1, which changes results for the whole process and with which YuNet
-    does not load at all. The level belongs to the process, hence the lock.
+    safer than OPENCV_FORCE_DNN_ENGINE=1, which changes results for the whole process. The level belongs to
+    the process, hence the lock.
     """
     logging = load().utils.logging
     with _LEVEL_LOCK:
