@@ -27,7 +27,6 @@ def begin(policy: Policy) -> None:
     with _LOCK:
         if not _SPARE:
             _SPARE.append(Started(MODULES))
-            atexit.register(_drop)
 
 
 @contextmanager
@@ -45,6 +44,7 @@ def child(policy: Policy) -> Iterator[Started | None]:
         found.close()
 
 
+@atexit.register
 def _drop() -> None:
     with _LOCK:
         while _SPARE:
