@@ -19,6 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -c "from transcoder.sandbox import kernels; from transcoder.settings import Settings; kernels.prepare(Settings.from_environment().sandbox.kernels)"
+	$(BIN)/python -m compileall -q transcoder  # pip does so for what it copies; without, each start compiles all of it
 	touch $(STAMP)
 
 demo: setup  ## the main job: the synthetic scene and real footage, delivered, verified, reported

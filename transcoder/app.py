@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transcoder import ahead
 from transcoder import profile as profiles
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
@@ -77,27 +78,29 @@ def transcode(
     :raises InputError: where the source is not usable.
     :raises TranscodeError: any other failure; nothing is left behind.
     """
-    from transcoder import pipeline
+    settings = settings or Settings.from_environment()
+    with ahead.child(settings.sandbox) as child:
+        from transcoder import pipeline
 
-    loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
-    if cap_bytes is not None:
-        loaded = loaded.with_cap(cap_bytes)
-    request = Request(
-        source=Path(source),
-        profile=loaded,
-        case=case or CaseFields(),
-        override=override,
-        progress=progress,
-        regions=Path(regions) if regions is not None else None,
-        with_original=with_original,
-        stills=stills,
-        within_s=within_s,
-        clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
-        stream=stream,
-        chunks=chunks,
-        on_sent=on_sent,
-    )
-    return pipeline.transcode(request, services(Path(out), settings))
+        loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
+        if cap_bytes is not None:
+            loaded = loaded.with_cap(cap_bytes)
+        request = Request(
+            source=Path(source),
+            profile=loaded,
+            case=case or CaseFields(),
+            override=override,
+            progress=progress,
+            regions=Path(regions) if regions is not None else None,
+            with_original=with_original,
+            stills=stills,
+            within_s=within_s,
+            clip=(from_s, to_s) if from_s is not None or to_s is not None else None,
+            stream=stream,
+            chunks=chunks,
+            on_sent=on_sent,
+        )
+        return pipeline.transcode(request, services(Path(out), settings), child)
 
 
 def join(
@@ -180,13 +183,15 @@ def make_chunk(
     :param out: the file to write.
     :raises TranscodeError: where it cannot be made.
     """
-    from transcoder import sharing
 
     def tick(phase: str, done: int, total: int | None) -> None:
         progress(Progress(source=str(source), phase=phase, done=done, total=total))
 
     policy = (settings or Settings.from_environment()).sandbox
-    sharing.make_chunk(Path(source), Path(kit), name, Path(out), policy=policy, tick=tick)
+    with ahead.child(policy) as child:
+        from transcoder import sharing
+
+        sharing.make_chunk(Path(source), Path(kit), name, Path(out), policy=policy, tick=tick, child=child)
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:

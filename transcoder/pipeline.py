@@ -6,14 +6,15 @@ Everything that opens media happens in a child (``making``); here are the source
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder import crediting, recording
+from transcoder import ahead, crediting, recording
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
 from transcoder.certificate.trusted import as_trust
@@ -35,6 +36,7 @@ from transcoder.parts.volumes import Volume
 from transcoder.request import Request, Services
 from transcoder.sandbox import parent
 from transcoder.sandbox.parent import Task, Worker
+from transcoder.sandbox.started import Started
 from transcoder.sharing import answering, no_chunks
 from transcoder.storage import local
 from transcoder.storage.base import Admitted
@@ -43,12 +45,13 @@ if TYPE_CHECKING:
     from transcoder.packet import Packet
 
 Tick = Callable[[str, int, int | None], None]
-MAKE: Task[Made] = Task("transcoder.making:make", Made, ("transcoder.making",), measures=True)
+MAKE: Task[Made] = Task("transcoder.making:make", Made, ahead.MODULES, measures=True)
 
 
-def transcode(request: Request, services: Services) -> Delivery:
+def transcode(request: Request, services: Services, child: Started | None = None) -> Delivery:
     """Deliver one source under a profile.
 
+    :param child: one that was started already; see ``ahead``.
     :returns: the published delivery.
     :raises InputError: where the source is unusable; nothing is written.
     :raises NoAcceptableEncoding: a refusal; its ``delivery`` attribute names the signed refusal that was written.
@@ -58,12 +61,9 @@ def transcode(request: Request, services: Services) -> Delivery:
     tick = _ticker(request)
     with (
         audited(services.audit, "apply", recording.asked(request)) as entry,
-        parent.worker(MAKE, services.sandbox) as worker,
+        parent.worker(MAKE, services.sandbox, child) as worker,
         ExitStack() as later,
     ):
-        from transcoder import packet as packets  # while the child loads its own
-
-        packets.prepare()
         admitted = local.admit(request.source, tick)
         sent = recording.sent_before(request, admitted, services)
         entry.begin(recording.admitted(admitted))
@@ -84,6 +84,7 @@ def transcode(request: Request, services: Services) -> Delivery:
 
         with services.store.workspace() as work:
             (work / "made").mkdir()
+            later.enter_context(_meanwhile(_load_packet))
             try:
                 answer = worker.run(
                     {"order": _order(request, services, admitted, started)},
@@ -102,6 +103,8 @@ def transcode(request: Request, services: Services) -> Delivery:
             confirm_stem(made.stem, expected, clipped=request.clip is not None)
             original = _volumes(request, master, made, work, tick)
             local.confirm_unchanged(admitted, tick)
+            from transcoder import packet as packets
+
             (work / "credited").mkdir()
             credited = crediting.credit(
                 embedder[0] if embedder else None, made, packets.confirm(made, work / "made", request.profile),
@@ -113,6 +116,25 @@ def transcode(request: Request, services: Services) -> Delivery:
             entry.done()
 
     return _result(made, request, admitted, packet, published, time.monotonic() - started, sent)
+
+
+@contextmanager
+def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Have something done in a thread; who leaves waits for it."""
+    begun = threading.Thread(target=work)
+    begun.start()
+    try:
+        yield
+    finally:
+        begun.join()
+
+
+def _load_packet() -> None:
+    """Load what the end of a job needs, while the child has its job and this process waits."""
+    with suppress(Exception):  # met again where it is needed
+        from transcoder import packet
+
+        packet.prepare()
 
 
 def _reserve(stem: str, services: Services) -> None:

@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from transcoder import ahead
 from transcoder.made import CHUNK
 from transcoder.parts.chunks import KIT, ChunkStore, frames_of
 from transcoder.sandbox import parent, wire
 from transcoder.sandbox.limits import Policy
 from transcoder.sandbox.parent import Task
+from transcoder.sandbox.started import Started
 from transcoder.storage import local
 
 Tick = Callable[[str, int, int | None], None]
@@ -61,16 +63,20 @@ def no_chunks(_: bytes) -> bytes:
     return b""
 
 
-HELP: Task[int] = Task("transcoder.making:help_out", int, ("transcoder.making",), measures=True)
+HELP: Task[int] = Task("transcoder.making:help_out", int, ahead.MODULES, measures=True)
 
 
-def make_chunk(source: Path, kit: Path, name: str, target: Path, *, policy: Policy, tick: Tick) -> None:
+def make_chunk(
+    source: Path, kit: Path, name: str, target: Path, *, policy: Policy, tick: Tick,
+    child: Started | None = None,
+) -> None:  # fmt: skip
     """Make one part of a job that another host does, in a child of its own.
 
     :param source: the same file as there; whoever calls this has compared its hash.
     :param kit: as the job's own process kept it.
     :param name: of the chunk.
     :param target: written for ``ChunkStore.keep``.
+    :param child: one that was started already.
     :raises TranscodeError: where it cannot be made; the job's own process makes it then.
     """
     frames = frames_of(name)
@@ -79,6 +85,7 @@ def make_chunk(source: Path, kit: Path, name: str, target: Path, *, policy: Poli
         parent.run(
             HELP, {"source": source, "kit": kit, "first": frames.start, "stop": frames.stop}, policy=policy,
             name=source.name, read=[source, kit], work=work, tick=tick, source_bytes=source.stat().st_size,
+            child=child,
         )  # fmt: skip
         local.confirm_own(work / CHUNK, work).replace(target)
 

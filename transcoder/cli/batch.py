@@ -34,14 +34,22 @@ class Outcome:
         return described | ({"error": self.error.diagnostics()} if self.error is not None else {})
 
 
+def _nothing() -> None:
+    pass
+
+
 Work = Callable[[Path, ProgressCallback], Delivery]
 
 
-def run(sources: Sequence[Path], work: Work, progress: ProgressCallback, *, jobs: int) -> Iterator[Outcome]:
+def run(
+    sources: Sequence[Path], work: Work, progress: ProgressCallback, *, jobs: int, soon: Callable[[], None] = _nothing
+) -> Iterator[Outcome]:
     """Deliver all sources, at most ``jobs`` at a time, and yield outcomes as they come.
 
     Threads suffice: decoders, encoders and the SSIM kernel release the interpreter's lock. When the caller
     stops (Ctrl-C), every running job is told at its next frame and cleans up behind itself.
+
+    :param soon: called, maybe often, while a source comes to its end and another one waits for it.
     """
     stop = threading.Event()
 
@@ -50,9 +58,14 @@ def run(sources: Sequence[Path], work: Work, progress: ProgressCallback, *, jobs
             raise Cancelled("stopped on request; nothing of this source was left", where=event.source)
         progress(event)
 
-    def one(source: Path) -> Outcome:
+    def one(source: Path, ending: Callable[[], None] = _nothing) -> Outcome:
+        def heard(event: Progress) -> None:
+            watched(event)
+            if event.phase == "measure":
+                ending()
+
         try:
-            return Outcome(source, work(source, watched), None)
+            return Outcome(source, work(source, heard), None)
         except NoAcceptableEncoding as error:
             refusal = error.delivery
             return Outcome(source, refusal if isinstance(refusal, Delivery) else None, error)
@@ -69,8 +82,9 @@ def run(sources: Sequence[Path], work: Work, progress: ProgressCallback, *, jobs
             return Outcome(source, None, fault)
 
     if jobs == 1:
-        for source in sources:
-            yield one(source)
+        last = len(sources) - 1
+        for number, source in enumerate(sources):
+            yield one(source, soon if number < last else _nothing)
         return
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         waiting: set[Future[Outcome]] = {pool.submit(one, source) for source in sources}

@@ -64,11 +64,13 @@ def apply(
     ),
 ) -> None:
     """Deliver each source under a profile: media, signed certificate and report."""
+    from transcoder import ahead
     from transcoder.app import expand, key_status, transcode
     from transcoder.cli import batch, render
     from transcoder.cli.progress import listener
     from transcoder.model import parse_clock
     from transcoder.profile import load
+    from transcoder.settings import Settings
 
     loaded = load(profile)
     if cap is not None:
@@ -117,7 +119,8 @@ def apply(
 
     codes = []
     with listener(progress.value) as shown:
-        outcomes = (batch.run(found, partial(work, number=number), shown, jobs=jobs) for number in wanted)
+        soon = partial(ahead.begin, Settings.from_environment().sandbox)
+        outcomes = (batch.run(found, partial(work, number=number), shown, jobs=jobs, soon=soon) for number in wanted)
         for result in chain.from_iterable(outcomes):
             shown.done(str(result.source))
             codes.append(result.exit_code)

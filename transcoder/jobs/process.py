@@ -5,6 +5,7 @@ Its standard input is the worker's sign of life. When that ends, the work ends: 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -25,6 +26,7 @@ _PATIENCE_S = 0.5
 
 def main() -> None:
     """Read the order from the first line of standard input, and do it."""
+    _begin()
     order = json.loads(sys.stdin.readline())
     stopped = threading.Event()
     threading.Thread(target=_watch, args=(stopped,), daemon=True).start()
@@ -44,6 +46,15 @@ def main() -> None:
         fault = TranscodeError(f"internal fault ({type(error).__name__}: {error})", hint="please report this line")
         answer = {"error": fault.diagnostics(), "kind": "TranscodeError"}
     _say(answer)
+
+
+def _begin() -> None:
+    """Start the child that every order needs, before anything else is loaded."""
+    from transcoder import ahead
+    from transcoder.settings import Settings
+
+    with contextlib.suppress(TranscodeError, OSError):  # met again where it can be told
+        ahead.begin(Settings.from_environment().sandbox)
 
 
 def _deliver(order: dict[str, Any], stopped: threading.Event) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import faulthandler
+import gc
 import os
 import pickle
 import struct
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -105,8 +106,7 @@ def main() -> None:
     faulthandler.enable(all_threads=False)
     speaker = _Speaker(int(sys.argv[1]))
     try:
-        for name in sys.argv[2:]:
-            import_module(name)
+        _load(sys.argv[2:])
         taken = _take()
         if taken is None:
             os._exit(0)
@@ -132,6 +132,15 @@ def main() -> None:
         speaker.say(kind="fault", name=type(error).__name__, message=str(error)[:2000])
     # Libraries' own threads and clean-up have nothing more to add, and may hang.
     os._exit(0)
+
+
+def _load(modules: Sequence[str]) -> None:
+    """Import what the job needs. What that makes stays: looking through it for garbage took a tenth of the time."""
+    gc.disable()
+    for name in modules:
+        import_module(name)
+    gc.freeze()
+    gc.enable()
 
 
 def _take() -> tuple[Job, int] | None:

@@ -11,11 +11,8 @@ import base64
 import contextlib
 import os
 import pickle
-import resource
 import selectors
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +25,7 @@ from transcoder.sandbox import endings, kernels, wire
 from transcoder.sandbox.child import KERNELS, Context, Job, function_of
 from transcoder.sandbox.confine import Layers
 from transcoder.sandbox.limits import Limits, Mode, Policy
+from transcoder.sandbox.started import Started
 
 R = TypeVar("R")
 Tick = Callable[[str, int, int | None], None]
@@ -38,10 +36,6 @@ _POLL_S = 0.25
 _BLOCK_BYTES = 1 << 20
 _STDERR_BYTES = 4096
 _POLLS_FOR_DEATH = 150
-_PASSED_ON = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONHASHSEED",
-              "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "SOURCE_DATE_EPOCH", "OMP_NUM_THREADS")  # fmt: skip
-"""Of the environment; it may hold secrets, and a child that was taken over reads its own."""
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from transcoder.sandbox.child import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +85,16 @@ class Worker:
     """One child for one task, started early so that it imports while the caller does something else.
 
     :param task: what it will be asked to do.
+    :param child: one that was started before, and is gone afterwards too; where it has other modules than the task
+        needs, another one is started.
     """
 
-    def __init__(self, task: Task[Any], policy: Policy) -> None:
+    def __init__(self, task: Task[Any], policy: Policy, child: Started | None = None) -> None:
         self._task, self._policy = task, policy
-        self._process: subprocess.Popen[bytes] | None = None
-        self._answers = -1
-        self._used: resource.struct_rusage | None = None
-        self._own_peak_bytes = 0
+        self._child: Started | None = None
         if policy.mode is not Mode.OFF:
-            self._answers, theirs = os.pipe()
-            try:
-                self._process = _spawn(theirs, task.modules)
-                self._own_peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            finally:
-                os.close(theirs)
+            fits = child is not None and child.modules == task.modules
+            self._child = child if fits else Started(task.modules)
 
     def run(
         self, arguments: Mapping[str, Any], *, name: str, read: Sequence[Path], work: Path, tick: Tick,
@@ -124,7 +113,8 @@ class Worker:
         :raises TranscodeError: what the task raised, as it raised it.
         :raises OSError: what the file system refused.
         """
-        if self._process is None:
+        child = self._child
+        if child is None:
             own = Context(work, tick, note) if ask is None else Context(work, tick, note, ask)
             return Answer(function_of(self._task.function)(own, **arguments), None)
         limits = self._policy.limits(source_bytes)
@@ -140,18 +130,18 @@ class Worker:
         )
         seen = _Seen()
         try:
-            self._send(job)
-            message = self._listen(self._process, limits, job.work, seen, _Ears(tick, note, ask))
+            _send(child.process, job)
+            message = _listen(child, limits, job.work, seen, _Ears(tick, note, ask))
         except wire.WireError as error:
             raise endings.protocol(str(error), name) from None
         finally:
             self.close()
         if message is None:
-            assert self._used is not None
-            cpu_s, peak_bytes = self._used.ru_utime + self._used.ru_stime, self._used.ru_maxrss * 1024
-            if peak_bytes <= self._own_peak_bytes:
-                peak_bytes = 0  # until its program was loaded the child counted as this process, so nothing is known
-            last = endings.Last(self._process.returncode or 0, cpu_s, peak_bytes, seen.stderr)
+            assert child.used is not None
+            cpu_s, peak_bytes = child.used.ru_utime + child.used.ru_stime, child.used.ru_maxrss * 1024
+            if peak_bytes <= child.parents_peak_bytes:
+                peak_bytes = 0  # it may be this process's own, so nothing is known
+            last = endings.Last(child.process.returncode or 0, cpu_s, peak_bytes, seen.stderr)
             raise endings.error(last, seen.told, limits, name)
         try:
             return Answer(_value(self._task.result, message, name), seen.layers)
@@ -170,68 +160,55 @@ class Worker:
 
     def close(self) -> None:
         """End the child, whatever it is doing, and everything it may have started."""
-        if self._process is None or self._answers < 0:
-            return
-        # Before it is waited for: a group that still has its dead leader can be nobody else's.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        _, status, self._used = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        os.close(self._answers)
-        self._answers = -1
-        for pipe in (self._process.stdin, self._process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        if self._child is not None:
+            self._child.close()
 
-    def _send(self, job: Job) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died already: how will be seen
-            self._process.stdin.write(wire.framed(pickle.dumps(job)))
-            self._process.stdin.flush()
 
-    def _listen(
-        self, process: subprocess.Popen[bytes], limits: Limits, work: Path, seen: _Seen, ears: _Ears
-    ) -> dict[str, Any] | None:
-        """The child's last message; None where it ended, or was ended, without one."""
-        assert process.stderr is not None
-        messages, errors = wire.Unframer(), process.stderr.fileno()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._answers, selectors.EVENT_READ)
-            selector.register(errors, selectors.EVENT_READ)
-            watch = endings.Watch(process.pid, limits, work)
-            while True:
-                ready = {key.fd for key, _ in selector.select(_POLL_S)}
-                if errors in ready:
-                    data = os.read(errors, _BLOCK_BYTES)
-                    seen.stderr = (seen.stderr + data)[-_STDERR_BYTES:]
-                    if not data:
-                        selector.unregister(errors)
-                if self._answers in ready:
-                    data = os.read(self._answers, _BLOCK_BYTES)
-                    seen.heard_s = time.monotonic()
-                    if not data:
-                        seen.told = None if _dead(process.pid) else endings.End.HUNG
-                        return None
-                    for message in messages.feed(data):
-                        if message.get("kind") == "ask":
-                            _reply(process, ears, message)
-                        elif not _on_the_way(message, seen, ears.tick, ears.note):
-                            return message
-                elif seen.last_tick is not None:
-                    ears.tick(
-                        *seen.last_tick
-                    )  # so that a caller who wants to stop is asked in a silent stretch as well
-                seen.told = watch.look(seen.started_s, seen.heard_s)
-                if seen.told is not None:
+def _send(process: subprocess.Popen[bytes], job: Job) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it died already: how will be seen
+        process.stdin.write(wire.framed(pickle.dumps(job)))
+        process.stdin.flush()
+
+
+def _listen(child: Started, limits: Limits, work: Path, seen: _Seen, ears: _Ears) -> dict[str, Any] | None:
+    """The child's last message; None where it ended, or was ended, without one."""
+    process, answers = child.process, child.answers
+    assert process.stderr is not None
+    messages, errors = wire.Unframer(), process.stderr.fileno()
+    with selectors.DefaultSelector() as selector:
+        selector.register(answers, selectors.EVENT_READ)
+        selector.register(errors, selectors.EVENT_READ)
+        watch = endings.Watch(process.pid, limits, work)
+        while True:
+            ready = {key.fd for key, _ in selector.select(_POLL_S)}
+            if errors in ready:
+                data = os.read(errors, _BLOCK_BYTES)
+                seen.stderr = (seen.stderr + data)[-_STDERR_BYTES:]
+                if not data:
+                    selector.unregister(errors)
+            if answers in ready:
+                data = os.read(answers, _BLOCK_BYTES)
+                seen.heard_s = time.monotonic()
+                if not data:
+                    seen.told = None if _dead(process.pid) else endings.End.HUNG
                     return None
+                for message in messages.feed(data):
+                    if message.get("kind") == "ask":
+                        _reply(process, ears, message)
+                    elif not _on_the_way(message, seen, ears.tick, ears.note):
+                        return message
+            elif seen.last_tick is not None:
+                ears.tick(*seen.last_tick)  # so that a caller who wants to stop is asked in a silent stretch as well
+            seen.told = watch.look(seen.started_s, seen.heard_s)
+            if seen.told is not None:
+                return None
 
 
 @contextmanager
-def worker(task: Task[Any], policy: Policy) -> Iterator[Worker]:
-    """A worker that is gone afterwards, whatever happens."""
-    made = Worker(task, policy)
+def worker(task: Task[Any], policy: Policy, child: Started | None = None) -> Iterator[Worker]:
+    """A worker that is gone afterwards, whatever happens. See ``Worker``."""
+    made = Worker(task, policy, child)
     try:
         yield made
     finally:
@@ -240,32 +217,11 @@ def worker(task: Task[Any], policy: Policy) -> Iterator[Worker]:
 
 def run(
     task: Task[R], arguments: Mapping[str, Any], *, policy: Policy, name: str, read: Sequence[Path], work: Path,
-    tick: Tick, source_bytes: int = 0,
+    tick: Tick, source_bytes: int = 0, child: Started | None = None,
 ) -> Answer[R]:  # fmt: skip
-    """Do a task in a child of its own. See ``Worker.run``."""
-    with worker(task, policy) as made:
+    """Do a task in a child of its own. See ``Worker`` and ``Worker.run``."""
+    with worker(task, policy, child) as made:
         return made.run(arguments, name=name, read=read, work=work, tick=tick, source_bytes=source_bytes)
-
-
-def _spawn(answers: int, modules: Sequence[str]) -> subprocess.Popen[bytes]:
-    passed = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
-    # BLAS starts threads when it is imported, and those would stay outside Landlock; nothing here multiplies matrices.
-    passed |= {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    # Encoders start threads by the dozen, and glibc gives each its own heap, whose holes nobody else fills: an hour in
-    # thirty parts held 180 MB of them, and 57 with one heap for all, in no more processor time.
-    passed |= {"MALLOC_ARENA_MAX": "1"}
-    root = str(Path(__file__).resolve().parent.parent.parent)
-    # -P: without it a file beside the source, or in the current folder, could pass for a module.
-    command = [sys.executable, "-P", "-c", _START, root, str(answers), *modules]
-    return subprocess.Popen(  # noqa: S603
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=(answers,),
-        env=passed,
-        process_group=0,
-    )
 
 
 def _dead(pid: int) -> bool:

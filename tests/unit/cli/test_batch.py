@@ -47,6 +47,21 @@ def test_a_fault_of_the_program_is_one_line_and_not_a_traceback() -> None:
     assert len(str(outcome.error).splitlines()) == 1
 
 
+def test_somebody_is_told_when_the_next_source_is_near() -> None:
+    told: list[str] = []
+    at_work = [""]
+
+    def work(source: Path, progress: ProgressCallback) -> Delivery:
+        at_work[0] = source.name
+        for phase in ("encode", "measure", "measure"):
+            progress(Progress(source=source.name, phase=phase, done=1, total=2))
+        raise FloorUnreachable("no")
+
+    sources = [Path("1"), Path("2"), Path("3")]
+    list(batch.run(sources, work, ignore_progress, jobs=1, soon=lambda: told.append(at_work[0])))
+    assert set(told) == {"1", "2"}, "after the third there is none"
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_one_bad_source_does_not_stop_the_others(jobs: int) -> None:
     seen: list[str] = []
