@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transcoder import ahead
 from transcoder import profile as profiles
+from transcoder import spare
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
 from transcoder.auditing import read_audit, sign_audit, verify_audit
@@ -79,7 +79,7 @@ def transcode(
     :raises TranscodeError: any other failure; nothing is left behind.
     """
     settings = settings or Settings.from_environment()
-    with ahead.child(settings.sandbox) as child:
+    with spare.child(settings.sandbox) as child:
         from transcoder import pipeline
 
         loaded = profile if isinstance(profile, Profile) else profiles.load(profile)
@@ -188,7 +188,7 @@ def make_chunk(
         progress(Progress(source=str(source), phase=phase, done=done, total=total))
 
     policy = (settings or Settings.from_environment()).sandbox
-    with ahead.child(policy) as child:
+    with spare.child(policy) as child:
         from transcoder import sharing
 
         sharing.make_chunk(Path(source), Path(kit), name, Path(out), policy=policy, tick=tick, child=child)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder import ahead, crediting, recording
+from transcoder import crediting, recording
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
 from transcoder.certificate.trusted import as_trust
@@ -45,13 +45,13 @@ if TYPE_CHECKING:
     from transcoder.packet import Packet
 
 Tick = Callable[[str, int, int | None], None]
-MAKE: Task[Made] = Task("transcoder.making:make", Made, ahead.MODULES, measures=True)
+MAKE: Task[Made] = Task("transcoder.making:make", Made, spare.MODULES, measures=True)
 
 
 def transcode(request: Request, services: Services, child: Started | None = None) -> Delivery:
     """Deliver one source under a profile.
 
-    :param child: one that was started already; see ``ahead``.
+    :param child: one that was started already; see ``spare``.
     :returns: the published delivery.
     :raises InputError: where the source is unusable; nothing is written.
     :raises NoAcceptableEncoding: a refusal; its ``delivery`` attribute names the signed refusal that was written.

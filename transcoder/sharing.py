@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from transcoder import ahead
 from transcoder.made import CHUNK
 from transcoder.parts.chunks import KIT, ChunkStore, frames_of
 from transcoder.sandbox import parent, wire
@@ -63,7 +62,7 @@ def no_chunks(_: bytes) -> bytes:
     return b""
 
 
-HELP: Task[int] = Task("transcoder.making:help_out", int, ahead.MODULES, measures=True)
+HELP: Task[int] = Task("transcoder.making:help_out", int, spare.MODULES, measures=True)
 
 
 def make_chunk(

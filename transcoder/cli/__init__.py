@@ -23,12 +23,12 @@ def _begin(words: Sequence[str]) -> None:
     """Start the child of a delivery before anything else is loaded. Whoever errs in the options had it for nothing."""
     if words[:1] != ["apply"] or "--help" in words:
         return
-    from transcoder import ahead
+    from transcoder import spare
     from transcoder.errors import TranscodeError
     from transcoder.settings import Settings
 
     with contextlib.suppress(TranscodeError, OSError):  # met again where it can be told
-        ahead.begin(Settings.from_environment().sandbox)
+        spare.begin(Settings.from_environment().sandbox)
 
 
 __all__ = ["main"]

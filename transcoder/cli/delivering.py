@@ -64,7 +64,7 @@ def apply(
     ),
 ) -> None:
     """Deliver each source under a profile: media, signed certificate and report."""
-    from transcoder import ahead
+    from transcoder import spare
     from transcoder.app import expand, key_status, transcode
     from transcoder.cli import batch, render
     from transcoder.cli.progress import listener
@@ -119,7 +119,7 @@ def apply(
 
     codes = []
     with listener(progress.value) as shown:
-        soon = partial(ahead.begin, Settings.from_environment().sandbox)
+        soon = partial(spare.begin, Settings.from_environment().sandbox)
         outcomes = (batch.run(found, partial(work, number=number), shown, jobs=jobs, soon=soon) for number in wanted)
         for result in chain.from_iterable(outcomes):
             shown.done(str(result.source))

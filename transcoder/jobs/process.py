@@ -50,11 +50,11 @@ def main() -> None:
 
 def _begin() -> None:
     """Start the child that every order needs, before anything else is loaded."""
-    from transcoder import ahead
+    from transcoder import spare
     from transcoder.settings import Settings
 
     with contextlib.suppress(TranscodeError, OSError):  # met again where it can be told
-        ahead.begin(Settings.from_environment().sandbox)
+        spare.begin(Settings.from_environment().sandbox)
 
 
 def _deliver(order: dict[str, Any], stopped: threading.Event) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import misbehaving
-from transcoder import ahead, cli
+from transcoder import cli, spare
 from transcoder.sandbox import landlock, parent
 from transcoder.sandbox.limits import Mode, Policy
 from transcoder.sandbox.parent import Task
@@ -49,36 +49,36 @@ def elsewhere(code: str, **environment: str) -> subprocess.CompletedProcess[str]
 @pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)", "raise SystemExit(2)", "raise RuntimeError"])
 def test_a_child_without_a_job_ends_with_who_started_it(end: str) -> None:
     begun = elsewhere(
-        "import os; from transcoder import ahead; from transcoder.sandbox.limits import Policy\n"
-        f"ahead.begin(Policy()); print(ahead._SPARE[0].process.pid, flush=True); {end}"
+        "import os; from transcoder import spare; from transcoder.sandbox.limits import Policy\n"
+        f"spare.begin(Policy()); print(spare._SPARE[0].process.pid, flush=True); {end}"
     )
     assert gone(int(begun.stdout))
 
 
 def test_the_one_that_was_begun_is_used_once_and_gone_afterwards() -> None:
-    ahead.begin(Policy())
-    ahead.begin(Policy())
-    (begun,) = ahead._SPARE
-    with ahead.child(Policy()) as first, ahead.child(Policy()) as second:
+    spare.begin(Policy())
+    spare.begin(Policy())
+    (begun,) = spare._SPARE
+    with spare.child(Policy()) as first, spare.child(Policy()) as second:
         assert first is begun
         assert second is not None
         assert second.process.pid != begun.process.pid
         pids = [begun.process.pid, second.process.pid]
-    assert not ahead._SPARE
+    assert not spare._SPARE
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 def test_none_is_begun_where_there_is_to_be_none() -> None:
     off = Policy(mode=Mode.OFF)
-    ahead.begin(off)
-    assert not ahead._SPARE
-    with ahead.child(off) as child:
+    spare.begin(off)
+    assert not spare._SPARE
+    with spare.child(off) as child:
         assert child is None
 
 
 def test_it_is_gone_also_where_the_job_fails_before_it_is_given() -> None:
     pid = 0
-    with pytest.raises(ValueError, match="no such profile"), ahead.child(Policy()) as child:
+    with pytest.raises(ValueError, match="no such profile"), spare.child(Policy()) as child:
         assert child is not None
         pid = child.process.pid
         raise ValueError("no such profile")
@@ -139,15 +139,15 @@ def test_the_command_line_begins_one_for_a_delivery_alone(
     words: list[str], begun: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Policy] = []
-    monkeypatch.setattr(ahead, "begin", seen.append)
+    monkeypatch.setattr(spare, "begin", seen.append)
     cli._begin(words)
     assert bool(seen) == begun
 
 
 def test_nothing_dear_is_loaded_before_it_is_begun() -> None:
     said = elsewhere(
-        "import sys; from transcoder import ahead, cli\ncli._begin(['apply', 'clip.avi'])\n"
-        "print(len(ahead._SPARE), *sys.modules)"
+        "import sys; from transcoder import spare, cli\ncli._begin(['apply', 'clip.avi'])\n"
+        "print(len(spare._SPARE), *sys.modules)"
     )
     number, *loaded = said.stdout.split()
     assert number == "1", said.stderr
