@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transcoder import crediting, recording
+from transcoder import crediting, recording, spare
 from transcoder.audit.base import Sent
 from transcoder.audit.base import job as audited
 from transcoder.certificate.trusted import as_trust

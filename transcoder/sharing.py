@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from transcoder import spare
 from transcoder.made import CHUNK
 from transcoder.parts.chunks import KIT, ChunkStore, frames_of
 from transcoder.sandbox import parent, wire
