@@ -39,8 +39,8 @@ WHOLE_PIXELS = 2_500_000  # a 1080p frame is looked at as it is
 # eight at 8 and seven at 12: what more pixels show is the noise of a phone's camera.
 MOST_PIXELS = 5_000_000
 TILE_SIDE, TILE_OVERLAP = 1280, 160  # the overlap is longer than most plates of a shrunk photo
-COARSE_SIDE = 960
-COARSE_HEIGHT = 40  # lines at least this high when the whole is looked at are better found there than in parts
+COARSE_SIDE = 736
+COARSE_HEIGHT = 31  # lines at least this high when the whole is looked at are better found there than in parts
 # Letters of 7 px, as 320 x 240 cameras burn them in, are found only when enlarged: of four frames of such a camera
 # the clock was found in none at 1, in three at 1.5, and no better at 2 or 3. Larger pictures gain nothing.
 SMALL_SIDE, ENLARGED = 480, 1.5
