@@ -54,7 +54,7 @@ class Writing:
 
 def write_into(photo: Image.Image, seed: str) -> tuple[Image.Image, list[Writing]]:
     """The photo with writing in it that does not overlap."""
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    chance = random.Random(seed)
     picture, written = photo.copy(), list[Writing]()
     for share in sorted(HEIGHTS, reverse=True):
         for number in range(PER_HEIGHT):
@@ -117,7 +117,7 @@ def run(light: float) -> Iterator[dict[str, object]]:
         spent = time.process_time() - began
         found, right = dict.fromkeys(HEIGHTS, 0), dict.fromkeys(HEIGHTS, 0)
         for item in written:
-            share = min(HEIGHTS, key=lambda one: abs(one * picture.width - item.height_px))  # noqa: B023 - used at once
+            share = min(HEIGHTS, key=lambda one: abs(one * picture.width - item.height_px))
             near = [line for line in lines
                     if line.box.overlap(item.box) > _SHARED * min(line.box.area, item.box.area)]  # fmt: skip
             found[share] += bool(near)
