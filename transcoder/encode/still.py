@@ -30,7 +30,7 @@ _SAMPLED_PIXELS = 1_000_000
 _BAND_ROWS, _BANDS_SHARE, _BANDS_PIXELS = 32, 8, 1_000_000
 """Bands of whole blocks of 4:2:0, spread over the picture: an eighth of it, or a million pixels of a large one."""
 
-_SURE_TO_FIT, _FAR_OVER = 0.98, 1.5
+_SURE_TO_FIT, _FAR_OVER = 0.98, 1.25
 """Of the cap: a sample's error and a picture's own segments; and more than the search of scans can save."""
 
 Metadata = tuple[bytes, bytes, bytes]
