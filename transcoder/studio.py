@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transcoder.encode.pdf import Sheet
     from transcoder.encode.statistics import FrameCost
     from transcoder.metrics.checks import Checked
-    from transcoder.metrics.measure import Measurement
+    from transcoder.metrics.measure import Compared, Measurement
     from transcoder.metrics.underway import Underway
 
 PAGE_BYTES = 6144
@@ -44,6 +44,9 @@ class Studio:
         self._encoders: dict[str, Encoder] = {}
         self._measurements: dict[Path, Measurement] = {}
         self._underway: dict[Path, Underway] = {}
+        """The video that is being made, or was made last."""
+        self._compared: dict[Path, Compared] = {}
+        """The picture that was made beforehand."""
         self.sheets: dict[Path, Sheet] = {}
         """Pages that pictures went into, by document."""
 
@@ -94,12 +97,19 @@ class Studio:
         if not isinstance(encoder, LossyStill):
             yield
             return
-        begun = Thread(target=beforehand.make, args=(encoder, pairs, job.cap_bytes))
+        begun = Thread(target=beforehand.make, args=(encoder, pairs, job.cap_bytes, self._compare))
         begun.start()
         try:
             yield
         finally:
             begun.join()
+
+    def _compare(self, encoded: Encoded) -> None:
+        """Begin measuring a picture before regions are known."""
+        from transcoder.metrics import measure
+
+        if not self._job.profile.as_documents and Reduction.of(encoded.settings).scale is None:
+            self._compared[encoded.path] = measure.compare_stills(self._job.source.path, encoded.path)
 
     def take_up(self, regions: RegionSet, index: FrameIndex, costs: tuple[FrameCost, ...]) -> None:
         """Go on from what another process found."""
@@ -169,8 +179,9 @@ class Studio:
         else:
             self._job.tick("measure", 1, 1)
             result = measure.measure_still(
-                source.path, encoded.path, self.regions.regions, scaled=reduction.scale is not None
-            )
+                source.path, encoded.path, self.regions.regions, scaled=reduction.scale is not None,
+                compared=self._compared.pop(encoded.path, None),
+            )  # fmt: skip
         self._measurements[encoded.path] = result
         return result.fidelity
 

@@ -7,7 +7,7 @@ tag, so pixels stay untouched.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -30,6 +30,9 @@ _SAMPLED_PIXELS = 1_000_000
 _BAND_ROWS, _BANDS_SHARE, _BANDS_PIXELS = 32, 8, 1_000_000
 """Bands of whole blocks of 4:2:0, spread over the picture: an eighth of it, or a million pixels of a large one."""
 
+_SURE_TO_FIT, _FAR_OVER = 0.98, 1.25
+"""Of the cap: a sample's error and a picture's own segments; and more than the search of scans can save."""
+
 Metadata = tuple[bytes, bytes, bytes]
 _NO_METADATA = (b"", b"", b"")
 Picture = tuple[Image.Image, tuple[str, ...]]
@@ -44,7 +47,7 @@ class LossyStill:
         self._converted: dict[tuple[bool, Fraction | None], Picture] = {}
         """The last one: each is as large as the picture."""
         self._samples: dict[str, Image.Image] = {}
-        self._foretold: dict[tuple[str, str, int], float | None] = {}
+        self._sampled: dict[tuple[str, str, int, bool], float | None] = {}
         self._made: dict[tuple[str, str, int], Encoded] = {}
         self._count = 0
 
@@ -77,11 +80,13 @@ class LossyStill:
             if image.info.get("original_orientation") not in (None, 1):
                 turned = "+its rotation was set to none, as decoding has turned the picture"
                 reasons |= {item.sha256: turned for item in still.items if item.kind in ("exif", "xmp")}
-            data, used = self._pixels(picture, quality, spec.rung, metadata)
             if encoder == "jpeg":
                 found, more = self._segments(picture, metadata)
                 reasons |= more
-                data = jpeg.with_segments(data, [(item.marker, item.payload) for item in found])
+                data, used = self._jpeg(spec, picture, [(item.marker, item.payload) for item in found])
+            else:
+                options = _options(encoder, quality, spec.rung.settings)
+                data, used = _save(encoder, picture, options, metadata), {"encoder": encoder}
             path.write_bytes(data)
         except (OSError, ValueError, MemoryError) as error:
             raise EncodeError(f"encoding as {encoder} failed: {error}", where=self._job.source.name) from error
@@ -91,37 +96,58 @@ class LossyStill:
         return Encoded(
             path=path,
             bytes=len(data),
-            settings={**spec.rung.settings, "encoder": used, "quality": quality},
+            settings={**spec.rung.settings, **used, "quality": quality},
             fates=converted + carrying.account_for(still, path, encoder, reasons),
         )
 
+    def _jpeg(
+        self, spec: EncodeSpec, picture: Image.Image, segments: Sequence[tuple[int, bytes]]
+    ) -> tuple[bytes, dict[str, Value]]:
+        """The whole file, sequential where that is expected to fit, and how it was made."""
+        (*_, quality), name = _key(spec), self._job.source.name
+        sequential = self._fits_sequential(self._foretold_as(spec, progressive=False))
+        for progressive in (False, True) if sequential else (True,):
+            data, used = jpeg.encode(picture, quality, _sampling(spec.rung), name, progressive=progressive)
+            data = jpeg.with_segments(data, segments)
+            if len(data) <= self._job.cap_bytes:
+                break
+        return data, {"encoder": used, "progressive": progressive}
+
+    def _fits_sequential(self, foretold: float | None) -> bool:
+        """Searching scans for fewer bytes is worth its time where the same quality would not fit without."""
+        return foretold is not None and foretold <= _SURE_TO_FIT * self._job.cap_bytes
+
     def forecast(self, spec: EncodeSpec) -> float | None:
         """About how many bytes ``encode`` would give, from bands of the picture; None of a small one or a failure."""
-        key = _key(spec)
-        if key not in self._foretold:
-            self._foretold[key] = self._foretell(spec)
-        return self._foretold[key]
+        if spec.rung.encoder != "jpeg":
+            return self._foretold_as(spec, progressive=True)
+        foretold = self._foretold_as(spec, progressive=False)
+        near = foretold is not None and foretold <= _FAR_OVER * self._job.cap_bytes
+        return self._foretold_as(spec, progressive=True) if near and not self._fits_sequential(foretold) else foretold
 
-    def _foretell(self, spec: EncodeSpec) -> float | None:
+    def _foretold_as(self, spec: EncodeSpec, *, progressive: bool) -> float | None:
+        key = (*_key(spec), progressive)
+        if key not in self._sampled:
+            self._sampled[key] = self._sample(spec, progressive=progressive)
+        return self._sampled[key]
+
+    def _sample(self, spec: EncodeSpec, *, progressive: bool) -> float | None:
         _, picture, _ = self._picture(spec.rung)
         if picture.width * picture.height < _SAMPLED_PIXELS:
             return None
-        _, settings, quality = _key(spec)
+        encoder, settings, quality = _key(spec)
         if settings not in self._samples:
             self._samples = {settings: _bands(picture)}
         sample = self._samples[settings]
         try:
-            data, _ = self._pixels(sample, quality, spec.rung, _NO_METADATA)
+            if encoder == "jpeg":
+                name = self._job.source.name
+                data, _ = jpeg.encode(sample, quality, _sampling(spec.rung), name, progressive=progressive)
+            else:
+                data = _save(encoder, sample, _options(encoder, quality, spec.rung.settings), _NO_METADATA)
         except (EncodeError, OSError, ValueError, MemoryError):
             return None
         return len(data) * picture.height / sample.height
-
-    def _pixels(self, picture: Image.Image, quality: int, rung: Rung, metadata: Metadata) -> tuple[bytes, str]:
-        """The encoded picture and what encoded it; of a JPEG, the metadata come later."""
-        if rung.encoder == "jpeg":
-            sampling = str(rung.settings.get("subsampling", "4:2:0"))
-            return jpeg.encode(picture, quality, sampling, self._job.source.name)
-        return _save(rung.encoder, picture, _options(rung.encoder, quality, rung.settings), metadata), rung.encoder
 
     def _picture(self, rung: Rung) -> tuple[Image.Image, Image.Image, tuple[str, ...]]:
         """The picture as decoded, as the rung encodes it, and what was converted between."""
@@ -153,6 +179,10 @@ class LossyStill:
         if head := _resolution(picture):
             kept.insert(0, head)
         return kept, notes | dropped
+
+
+def _sampling(rung: Rung) -> str:
+    return str(rung.settings.get("subsampling", "4:2:0"))
 
 
 def _key(spec: EncodeSpec) -> tuple[str, str, int]:

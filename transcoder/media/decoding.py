@@ -50,6 +50,8 @@ _BLOCK_ROWS, _BLOCK_COLUMNS = 32, 8
 """Of JPEG's blocks: the highest there are, and the narrowest."""
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints about a file go to the terminal
 _REMEMBERED_PIXELS = 50_000_000
+_ALIKE = frozenset((((1, 1),), ((2, 1),), ((2, 2),)))
+"""Factors of the luma (4:4:4 and grey, 4:2:2, 4:2:0) of the JPEG files that both decoders read alike."""
 _LAST: list[tuple[tuple[Path, int, int, int], Decoded]] = []
 """The last picture that was decoded, and what it was decoded from; at most one."""
 _LOCK = threading.RLock()
@@ -133,6 +135,8 @@ def decode(path: Path, page: int = 0) -> Decoded:
             raise too_many_pixels(path, error) from None
         except FAULTS as error:
             raise unreadable(path, error) from None
+        if image.format in ("JPEG", "MPO") and not page and _filled(path, image):
+            return Decoded(image)
         with ThreadPoolExecutor(max_workers=1) as beside:  # both decoders leave the lock free
             warned = beside.submit(_jpeg_fault, path) if image.format in ("JPEG", "MPO") and not page else None
             try:
@@ -226,6 +230,32 @@ def _grey_rows(path: Path, image: Image.Image, fault: str) -> Decoded:
     else:
         found = "no row is missing altogether, but detail may be wrong or missing"
     return Decoded(image, f"{found} ({fault})")
+
+
+def _filled(path: Path, image: Any) -> bool:
+    """Give a JPEG whose headers were read its samples, where it decodes without a warning; else leave it as it is.
+
+    libvips warns and gives the samples at once. Both decoders give the same ones of the usual chroma samplings (a test
+    compares them), so that it does not matter which was there; of others they may not.
+    """
+    layers = [layer[1:3] for layer in getattr(image, "layer", ())]
+    if image.mode not in ("L", "RGB") or layers[1:] not in ([], [(1, 1)] * 2) or tuple(layers[:1]) not in _ALIKE:
+        return False
+    data = path.read_bytes()
+    if jpeg.layout(data).end is None or (vips := _vips()) is None:
+        return False
+    try:
+        decoded = vips.Image.jpegload_buffer(data, access="sequential", fail_on="warning")
+        if (decoded.width, decoded.height, decoded.bands) != (*image.size, len(image.getbands())):
+            return False
+        samples = decoded.write_to_memory()
+    except vips.Error:
+        return False
+    image.im = Image.frombytes(image.mode, image.size, samples).im
+    image.tile = []
+    image.fp.close()
+    image.fp = None
+    return True
 
 
 def _jpeg_fault(path: Path) -> str:

@@ -235,14 +235,18 @@ def _parameters(pixel_format: str, bit_depth: int) -> dict[str, str | int | floa
     }
 
 
-def measure_still(
-    source: Path, output: Path, regions: Sequence[Region] = (), *, page: int = 0, scaled: bool = False
-) -> Measurement:
-    """Compare two pictures, in luma and chroma at full size, as a viewer shows them.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two pictures as a viewer shows them, and of each plane the SSIM map and the mean squared error."""
 
-    :param regions: measured each and by class, beside the whole picture.
-    :param page: of the source, from 0.
-    :param scaled: whether the output may be smaller; it is compared in the source's size.
+    before: Image.Image
+    after: Image.Image
+    planes: Sequence[tuple[ssim.FloatMap, float]]
+
+
+def compare_stills(source: Path, output: Path, *, page: int = 0, scaled: bool = False) -> Compared:
+    """What ``measure_still`` begins with, which no region has a part in.
+
     :raises OutputMismatch: where their sizes differ.
     """
     before, _ = stills.as_rgb(stills.load(source, page))
@@ -257,15 +261,36 @@ def measure_still(
     if before.mode != after.mode:
         before, after = before.convert("RGB"), after.convert("RGB")
         before_planes = stills.ycbcr_planes(before)
+    after_planes = stills.ycbcr_planes(after)
+    with ThreadPoolExecutor(max_workers=2) as both:
+        return Compared(before, after, list(both.map(plain.ssim_map, before_planes, after_planes)))
+
+
+def measure_still(
+    source: Path,
+    output: Path,
+    regions: Sequence[Region] = (),
+    *,
+    page: int = 0,
+    scaled: bool = False,
+    compared: Compared | None = None,
+) -> Measurement:
+    """Compare two pictures, in luma and chroma at full size, as a viewer shows them.
+
+    :param regions: measured each and by class, beside the whole picture.
+    :param page: of the source, from 0.
+    :param scaled: whether the output may be smaller; it is compared in the source's size.
+    :param compared: what ``compare_stills`` gave of the same pictures, where it was asked before.
+    :raises OutputMismatch: where their sizes differ.
+    """
+    compared = compared or compare_stills(source, output, page=page, scaled=scaled)
+    before, after = compared.before, compared.after
     grid = ssim.TileGrid(*before.size)
     own = RegionScores(regions, (0, 0), plain.window_sums)
     maps = []
     scores: list[Score] = []
     tile_value, box, luma = 1.0, (0, 0, *before.size), 1.0
-    after_planes = stills.ycbcr_planes(after)
-    with ThreadPoolExecutor(max_workers=2) as both:
-        measured = list(both.map(plain.ssim_map, before_planes, after_planes))
-    for plane, (values, mse) in zip(_PLANES, measured, strict=False):
+    for plane, (values, mse) in zip(_PLANES, compared.planes, strict=False):
         maps.append(values)
         scores.append(_single("ssim", "frame", plane, ssim.mean(values)))
         if plane == "y":

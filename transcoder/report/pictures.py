@@ -107,7 +107,7 @@ def _prepare(
         scale_y = min(1.0, frame_width / (image.width * float(shown.sample_aspect)))
         scale_x = scale_y * float(shown.sample_aspect)
         size = max(1, round(image.width * scale_x)), max(1, round(image.height * scale_y))
-        small = (image if image.mode == "RGB" else image.convert("RGB")).resize(size, reducing_gap=3.0)
+        small = (image if image.mode == "RGB" else image.convert("RGB")).resize(size, reducing_gap=2.0)
         corners = [area[0] * scale_x, area[1] * scale_y, area[2] * scale_x - 1, area[3] * scale_y - 1]
         ImageDraw.Draw(small).rectangle([round(value) for value in corners], outline=(255, 193, 7), width=2)
         frames.append(shown.turn(small))

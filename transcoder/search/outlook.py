@@ -22,6 +22,10 @@ _STRIDE = 0.75
 _LOOKS = 12
 """A quality from 1 to 100 is found in seven, whatever the sizes do."""
 
+_FINENESS_SLOPE = 0.75
+"""Typical growth of ln(size) with the logarithm of the factor by which libjpeg divides its tables: 0.6 to 0.9 of most
+photos from quality 30 to 95, where one step of quality is worth from 2 % of the size to 10."""
+
 
 class Foreteller(Protocol):
     """What the outlook needs from the world."""
@@ -72,10 +76,18 @@ class Outlook:
                 least = max((known for known, _ in expected), default=value)
                 value = min(value, math.ceil(least + (self._knob.high - least) * _STRIDE)) if expected else value
             expected.append(self._expected(value, scale, aim, cap_bytes))
-            value = propose(self._knob, expected, cap_bytes)
+            typical = self._by_fineness(value, self._at(value) * scale, aim) if len(expected) == 1 else value
+            value = typical if typical != value else propose(self._knob, expected, cap_bytes)
         fits = [value for value, size in expected if size <= cap_bytes]
         best = max(fits) if fits else self._knob.low
         return None if best in tried else best
+
+    def _by_fineness(self, value: float, size: float, aim: float) -> float:
+        """Where the aim should be met, by one size and what is typical."""
+        fineness = value / 50 if value < 50 else 101 / (201 - 2 * value)  # half a step is kept from the end
+        fineness *= (aim / max(size, 1.0)) ** (1 / _FINENESS_SLOPE)
+        quality = fineness * 50 if fineness < 1 else (201 - 101 / fineness) / 2
+        return float(min(max(math.floor(quality), self._knob.low), self._knob.high))
 
     def _expected(self, value: float, scale: float, aim: float, cap_bytes: int) -> Point:
         """What a value is expected to give. What would just miss the aim counts as over the cap, so that the bracket

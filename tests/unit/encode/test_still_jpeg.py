@@ -160,3 +160,37 @@ def test_exif_of_another_format_gets_the_prefix_a_jpeg_needs(encoder: str, tmp_p
 def test_a_comment_goes_along(encoder: str, tmp_path: Path) -> None:
     pictures.rgb(96, 64).save(tmp_path / "a.jpg", comment=b"exhibit 7", quality=95)
     assert stills.load(attempt(tmp_path / "a.jpg").path).info["comment"] == b"exhibit 7"
+
+
+def made_under(cap_bytes: int, tmp_path: Path) -> tuple[Encoded, int]:
+    """The file of a picture of more than a million pixels, and the bytes of one with searched scans."""
+    tmp_path.mkdir(exist_ok=True)
+    large = pictures.rgb(1400, 1000, seed=3)
+    large.save(tmp_path / "a.png")
+    source = probe(tmp_path / "a.png", sha256="0" * 64)
+    profile = factories.profile()
+    rung = next(rung for rung in plan_ladder(source, profile, cap_bytes).rungs if rung.encoder == "jpeg")
+    job = EncodeJob(source=source, profile=profile, cap_bytes=cap_bytes, workdir=tmp_path, tick=lambda *_: None)
+    encoded = LossyStill(job).encode(EncodeSpec(rung=rung, knob_value=70))
+    return encoded, len(jpeg.encode(large, 70, str(rung.settings["subsampling"]), "a.png")[0])
+
+
+def test_scans_are_searched_only_where_the_same_quality_would_not_fit_without(tmp_path: Path) -> None:
+    roomy, searched_bytes = made_under(50_000_000, tmp_path / "roomy")
+    assert roomy.settings["progressive"] is False
+    assert not opened(roomy.path.read_bytes()).info.get("progressive")
+    tight, _ = made_under(round(searched_bytes * 1.005), tmp_path / "tight")
+    assert tight.settings["progressive"] is True
+    assert tight.bytes < roomy.bytes
+    # The same levels, but for what the search of scans rounds otherwise.
+    pair = [np.asarray(opened(made.path.read_bytes()), dtype=int) for made in (roomy, tight)]
+    assert np.abs(pair[0] - pair[1]).mean() < 0.5
+
+
+def test_a_sequential_file_that_turns_out_over_the_cap_is_made_with_searched_scans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LossyStill, "_fits_sequential", lambda *_: True)
+    encoded, searched_bytes = made_under(1000, tmp_path)
+    assert encoded.settings["progressive"] is True
+    assert encoded.bytes < searched_bytes * 1.01

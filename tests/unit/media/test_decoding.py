@@ -33,6 +33,25 @@ def test_a_whole_picture_has_no_damage(name: str, tmp_path: Path) -> None:
     assert decoded(tmp_path / "a", saved(name)).damage == ""
 
 
+@pytest.mark.parametrize("size", [(160, 120), (37, 53), (17, 8), (1, 1)])
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0", "grey"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_both_decoders_give_the_same_samples(
+    progressive: bool, sampling: str, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if decoding._vips() is None:
+        pytest.skip("libvips is not here")
+    picture, out = pictures.rgb(*size), io.BytesIO()
+    if sampling == "grey":
+        picture.convert("L").save(out, "JPEG", quality=70, progressive=progressive)
+    else:
+        picture.save(out, "JPEG", quality=70, progressive=progressive, subsampling=sampling)
+    monkeypatch.setattr(decoding, "_jpeg_fault", lambda _: pytest.fail("it was decoded twice"))
+    found = decoded(tmp_path / "a.jpg", out.getvalue()).image
+    assert stills.pixels_equal(found, Image.open(io.BytesIO(out.getvalue())))
+    assert found.getpixel((0, 0)) == Image.open(io.BytesIO(out.getvalue())).getpixel((0, 0))
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_cut_jpeg_is_grey_where_it_ends_and_says_from_which_row(progressive: bool, tmp_path: Path) -> None:
     data = saved("JPEG", quality=90, progressive=progressive)

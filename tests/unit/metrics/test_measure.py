@@ -12,8 +12,9 @@ from PIL import Image
 from tests.helpers import clips, pictures
 from transcoder.errors import OutputMismatch
 from transcoder.media.probe import probe
-from transcoder.metrics.measure import Measurement, measure_still, measure_video
+from transcoder.metrics.measure import Measurement, compare_stills, measure_still, measure_video
 from transcoder.metrics.pairing import Output
+from transcoder.model import Box, Region, RegionKind, Sighting
 
 MS = Fraction(1, 1000)
 
@@ -105,6 +106,16 @@ def test_stills_are_judged_by_their_tiles(tmp_path: Path) -> None:
     assert x + width > 200
     assert y < 180
     assert y + height > 130
+
+
+def test_a_comparison_made_before_regions_are_known_gives_the_same_scores(tmp_path: Path) -> None:
+    source, output = still_pair(tmp_path, pictures.rgb(320, 240, seed=5))
+    box = Box(40, 40, 64, 48)
+    region = Region(id="t1", kind=RegionKind.TEXT, found_by="drawn", sightings=(Sighting(0, (box,)),),
+                    key=Sighting(0, (box,)))  # fmt: skip
+    at_once = measure_still(source, output, [region]).fidelity
+    assert measure_still(source, output, [region], compared=compare_stills(source, output)).fidelity == at_once
+    assert at_once.score("text").minimum < 1
 
 
 def test_lost_colour_shows_although_luma_is_kept(tmp_path: Path) -> None:
