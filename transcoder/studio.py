@@ -194,10 +194,11 @@ class Studio:
         return self._underway[path]
 
     def _measured_underway(self, encoded: Encoded) -> Measurement | None:
-        underway, track = self._underway.pop(encoded.path, None), self._job.source.video
-        assert track is not None
-        self._job.tick("measure", track.frames, track.frames)
-        return underway.measurement(encoded.path, encoded.timing_offset_s) if underway is not None else None
+        underway = self._underway.pop(encoded.path, None)
+        found = underway.measurement(encoded.path, encoded.timing_offset_s) if underway is not None else None
+        if found is not None:
+            self._job.tick("measure", found.fidelity.frames, found.fidelity.frames)
+        return found
 
     def adopt(self, encoded: Encoded, measurement: Measurement) -> None:
         """Take a measurement that was made elsewhere, of parts."""
