@@ -27,14 +27,6 @@ _HELD_BACK = 32
 """So many frames without a timestamp may lead up to the first that has one; each is a whole picture in memory."""
 
 
-_GUESSING = frozenset((
-    "mpeg4", "h263", "h263p", "h263i", "flv1", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "rv10", "rv20",
-    "mpeg1video", "mpeg2video",
-))  # fmt: skip
-"""Decoders with FFmpeg's error concealment that gave other pictures of one damaged file now and then with several
-frames at once (5 of 40 readings); all of them are quick."""
-
-
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
     """A decoded frame and its presentation timestamp in ticks of the track's time base."""
@@ -155,8 +147,9 @@ def _decode(path: Path, track: VideoTrack, log: DamageLog, from_pts: int | None 
     with open_input(path) as container:
         stream = container.streams[track.index]
         assert isinstance(stream, av.video.stream.VideoStream)
-        # Side by side, these decoders fill in what is damaged from whatever the neighbouring frame has got to by then.
-        stream.thread_type = "SLICE" if stream.codec_context.codec.canonical_name in _GUESSING else "AUTO"
+        # One frame at a time. Several take a quarter more processor time, which the encoder beside them wants, and fill
+        # in what is damaged from whatever the neighbouring frame has got to by then: other pictures now and then.
+        stream.thread_type = "SLICE"
         if from_pts is not None:
             try:
                 container.seek(from_pts, stream=stream, backward=True)

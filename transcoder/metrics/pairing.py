@@ -14,10 +14,14 @@ from pathlib import Path
 
 from transcoder.errors import OutputMismatch
 from transcoder.media import frames
+from transcoder.media.ahead import running_ahead
 from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.media.repeats import largest_difference
 from transcoder.model import VideoTrack
+
+_AHEAD = 4
+"""Frames of either side that are decoded before they are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,18 @@ def pairs(source: Path, track: VideoTrack, outputs: Sequence[Output]) -> Iterato
 
     :raises OutputMismatch: where a frame is missing that repeats none, is added, or is more than one output tick off.
     """
-    originals, copies = read_frames(source, track), _copies(outputs, track)
-    if outputs[0].repeat_difference is not None:
-        yield from _held(originals, copies, track.time_base, outputs[0])
-        return
-    for number, (original, copy) in enumerate(zip_longest(originals, copies)):
-        if original is None or copy is None:
-            missing = "output" if copy is None else "source"
-            raise OutputMismatch(f"frame {number} is missing from the {missing}", where=outputs[-1].path.name)
-        yield Pair(original, copy.timed, _checked(original, copy, track.time_base))
+    with (
+        running_ahead(read_frames(source, track), depth=_AHEAD) as originals,
+        running_ahead(_copies(outputs, track), depth=_AHEAD) as copies,
+    ):
+        if outputs[0].repeat_difference is not None:
+            yield from _held(originals, copies, track.time_base, outputs[0])
+            return
+        for number, (original, copy) in enumerate(zip_longest(originals, copies)):
+            if original is None or copy is None:
+                missing = "output" if copy is None else "source"
+                raise OutputMismatch(f"frame {number} is missing from the {missing}", where=outputs[-1].path.name)
+            yield Pair(original, copy.timed, _checked(original, copy, track.time_base))
 
 
 def _held(

@@ -36,7 +36,7 @@ PREFIX = {
 }
 OPTIONAL = frozenset(("people",))
 """Detectors whose absence is normal: no warning in the certificate."""
-_SAMPLES_AHEAD = 4
+_FRAMES_AHEAD, _SAMPLES_AHEAD = 4, 4
 """Whole frames wait in memory, 12 MB each of a 4K video."""
 MAX_REGIONS = 300
 """Beyond this the smallest and shortest are left out: they are measured as tiles all the same."""
@@ -105,7 +105,10 @@ def find_in_video(
     """
     index = FrameIndex() if index is None else index
     sampler = Sampler(track, index)
-    with running_ahead(sampler.samples(read_frames(source, track, index.damage)), depth=_SAMPLES_AHEAD) as samples:
+    with (
+        running_ahead(read_frames(source, track, index.damage), depth=_FRAMES_AHEAD) as frames,
+        running_ahead(sampler.samples(frames), depth=_SAMPLES_AHEAD) as samples,
+    ):
         detectors = Detectors(wanted)  # loads while the first samples are made
         scout = Scout(track, detectors)
         for sample in samples:
