@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import av.video.frame
 
@@ -30,9 +31,9 @@ class Ready:
     """Ticks until the next frame."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What is done to every frame.
+    """What is done to every frame, in one pass or several.
 
     :param pixel_format: of the frames as encoded.
     """
@@ -63,15 +64,18 @@ class Preparation:
         """Width and height of the frames, which the format may want even."""
         return frames.even_size(*self.scaled, self.pixel_format, interlaced=self.track.interlaced)
 
+    @cached_property
+    def _weights(self) -> roi.Weights:
+        track, scale = self.track, self.reduction.scale
+        start_pts = round(track.start_s / track.time_base)
+        return roi.Weights(self.job.regions.regions, self.offsets, self.size, track.time_base, start_pts, scale)
+
     def frames(self) -> Iterator[Ready]:
         """All frames that are encoded, in presentation order.
 
         :raises InputError: where the source cannot be read.
         """
         track, size, scaled = self.track, self.size, self.scaled
-        start_pts = round(track.start_s / track.time_base)
-        regions, scale = self.job.regions.regions, self.reduction.scale
-        weights = roi.Weights(regions, self.offsets, size, track.time_base, start_pts, scale)
         marker, fields, grown = roi.RegionMarker(), FieldMarker(track.field_order), FieldMarker(track.field_order)
         found = read_frames(self.job.source.path, track)
         if self.reduction.repeat_difference is not None:
@@ -82,7 +86,7 @@ class Preparation:
             frame = frames.resized(frame, *scaled)
             if (frame.width, frame.height) != size:
                 frame = grown.mark(frames.padded(frame, *size))
-            yield Ready(timed, marker.mark(frame, weights.at(timed.pts)), duration)
+            yield Ready(timed, marker.mark(frame, self._weights.at(timed.pts)), duration)
 
 
 def with_durations(timed: Iterator[TimedFrame], last_duration: int) -> Iterator[tuple[TimedFrame, int]]:

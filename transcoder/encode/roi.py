@@ -17,14 +17,15 @@ from itertools import pairwise
 import av.video.frame
 import numpy as np
 
-from transcoder.media.filters import Chain
+from transcoder.media.filters import Chain, Steps
 from transcoder.model import Box, Region, RegionKind, Value
 from transcoder.model.blocks import blocks_of, grid_of, rectangles
 
 WINDOW_S = Fraction(1, 5)
 MAX_BOXES = 96
 """Rectangles of one kind; each is a filter in the graph. What takes more is covered a little more coarsely."""
-
+_MOST_KNOWN = 100_000
+"""Rectangles that are remembered for the next pass, about 25 MB."""
 
 Offsets = Mapping[RegionKind, float]
 """Quantiser offset by kind: negative is finer, as a share of the quantiser's whole range (51 steps for x264)."""
@@ -80,15 +81,19 @@ class Weights:
         self._window = max(1, round(WINDOW_S / time_base))
         self._start = start_pts
         self._scale = scale
-        self._number: int | None = None
-        self._current: tuple[Weighted, ...] = ()
+        self._known: dict[int, tuple[Weighted, ...]] = {}
+        self._room = _MOST_KNOWN
 
     def at(self, pts: int) -> tuple[Weighted, ...]:
         """Rectangles at a moment, strongest kind first: where they overlap, the encoder obeys the first."""
         number = (pts - self._start) // self._window
-        if number != self._number:
-            self._number, self._current = number, self._over(self._start + number * self._window)
-        return self._current
+        if number not in self._known:
+            if self._room < 0:
+                self._known.clear()
+                self._room = _MOST_KNOWN
+            self._known[number] = self._over(self._start + number * self._window)
+            self._room -= 1 + len(self._known[number])
+        return self._known[number]
 
     def _over(self, first_pts: int) -> tuple[Weighted, ...]:
         taken = np.zeros(grid_of(self._size), dtype=np.bool_)
@@ -130,14 +135,17 @@ class RegionMarker:
 
     def __init__(self) -> None:
         self._chain = Chain()
+        self._weights: Sequence[Weighted] = ()
+        self._steps: Steps = ()
 
     def mark(self, frame: av.video.frame.VideoFrame, weights: Sequence[Weighted]) -> av.video.frame.VideoFrame:
         """The frame with its regions; the same frame where there are none."""
         if not weights:
             return frame
-        places = ((item.box, item.offset) for item in weights)
-        return self._chain.apply(
-            frame,
-            [("addroi", f"x={box.x}:y={box.y}:w={box.width}:h={box.height}:qoffset={offset:.4f}")
-             for box, offset in places],
-        )  # fmt: skip
+        if weights is not self._weights:
+            places = ((item.box, item.offset) for item in weights)
+            self._weights, self._steps = weights, tuple(
+                ("addroi", f"x={box.x}:y={box.y}:w={box.width}:h={box.height}:qoffset={offset:.4f}")
+                for box, offset in places
+            )  # fmt: skip
+        return self._chain.apply(frame, self._steps)

@@ -73,6 +73,7 @@ class VideoReEncode:
         self._first_pass_bps: int | None = None
         self._offsets: roi.Offsets = {}
         self._reduction = Reduction()
+        self._prepared: Preparation | None = None
         self._count = 0
         self._made: dict[int, Encoded] = {}
 
@@ -198,6 +199,9 @@ class VideoReEncode:
             job=job, track=track, pixel_format=self._pixel_format(settings), reduction=self._reduction,
             offsets=self._offsets,
         )  # fmt: skip
+        if prepared != self._prepared:
+            self._prepared = prepared  # the one before remembers what it found for each moment
+        prepared = self._prepared
         phase = {0: "encode", 1: "analyse", 2: "encode"}[number]
         flags = None
         if self._codec.uses_pass_flags and number:
