@@ -1,26 +1,48 @@
 """Networks in ONNX files, read and written as far as it takes to rebuild one before it is run.
 
-The format is protocol buffers (github.com/onnx/onnx, ``onnx.proto``). Only what a plain chain of layers needs is
-kept: nodes, weights, names of inputs and outputs. Shapes are left to whoever runs the network, so a rebuilt one
-takes pictures of any size.
+The format is protocol buffers (github.com/onnx/onnx, ``onnx.proto``); the messages are declared here, as far as a
+plain chain of layers needs them: nodes, weights, names of inputs and outputs. Shapes are left to whoever runs the
+network, so a rebuilt one takes pictures of any size. Attributes that are not declared go through as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Message = Any
+"""One of ``_MESSAGES``; protobuf makes their classes when they are first wanted."""
 
 _TYPES: Mapping[int, type[np.generic]] = {1: np.float32, 3: np.int8, 7: np.int64}
 """TensorProto.DataType."""
 _FLOAT, _INT, _INTS = 1, 2, 7
 """TensorProto.FLOAT; AttributeProto.INT and INTS."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_IR_VERSION = 8
+_MESSAGES: Mapping[str, Mapping[int, tuple[str, str]]] = {
+    "Attribute": {1: ("name", "string"), 3: ("i", "int64"), 8: ("ints", "int64*"), 20: ("type", "int32")},
+    "Node": {
+        1: ("input", "string*"), 2: ("output", "string*"), 4: ("op_type", "string"), 5: ("attribute", "Attribute*"),
+    },
+    "Tensor": {1: ("dims", "int64*"), 2: ("data_type", "int32"), 8: ("name", "string"), 9: ("raw_data", "bytes")},
+    "Dimension": {2: ("dim_param", "string")},
+    "Shape": {1: ("dim", "Dimension*")},
+    "TensorType": {1: ("elem_type", "int32"), 2: ("shape", "Shape")},
+    "Type": {1: ("tensor_type", "TensorType")},
+    "ValueInfo": {1: ("name", "string"), 2: ("type", "Type")},
+    "Graph": {
+        1: ("node", "Node*"), 2: ("name", "string"), 5: ("initializer", "Tensor*"), 11: ("input", "ValueInfo*"),
+        12: ("output", "ValueInfo*"),
+    },
+    "OperatorSet": {2: ("version", "int64")},
+    "Model": {1: ("ir_version", "int64"), 7: ("graph", "Graph"), 8: ("opset_import", "OperatorSet*")},
+}  # fmt: skip
+"""Number, name and type of the fields; a star means any number of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +57,8 @@ class Node:
 
     def number(self, name: str, otherwise: int) -> int:
         """The whole number that an attribute is."""
-        for raw in self.attributes:
-            fields = dict(_fields(raw))
-            if fields[1] == name.encode():
-                return int(fields[3])
-        return otherwise
+        found = (_message("Attribute").FromString(raw) for raw in self.attributes)
+        return next((int(attribute.i) for attribute in found if attribute.name == name), otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,148 +76,95 @@ class Network:
 def read(model: bytes) -> Network:
     """Take a file apart.
 
-    :raises ValueError: where it holds what is not known here.
+    :raises ValueError: where it is no network, or holds what is not known here.
     """
-    fields = list(_fields(model))
-    (graph,) = (value for number, value in fields if number == 7)
-    (opset,) = (dict(_fields(value)) for number, value in fields if number == 8)
-    parts = list(_fields(graph))
-    weights = dict(_tensor(value) for number, value in parts if number == 5)
-    named = {which: tuple(_text(dict(_fields(value))[1]) for number, value in parts if number == which)
-             for which in (11, 12)}  # fmt: skip
+    from google.protobuf.message import DecodeError
+
+    try:
+        found = _message("Model").FromString(model)
+    except DecodeError as error:
+        raise ValueError(f"not a network ({error})") from None
+    graph = found.graph
+    if not graph.node or len(found.opset_import) != 1:
+        raise ValueError("not a network of one set of operators")
+    weights = {tensor.name: _values(tensor) for tensor in graph.initializer}
     return Network(
-        nodes=tuple(_node(value) for number, value in parts if number == 1),
+        nodes=tuple(_node(node) for node in graph.node),
         weights=weights,
-        inputs=tuple(name for name in named[11] if name not in weights),
-        outputs=named[12],
-        opset=int(opset[2]),
+        inputs=tuple(info.name for info in graph.input if info.name not in weights),
+        outputs=tuple(info.name for info in graph.output),
+        opset=int(found.opset_import[0].version),
     )
 
 
 def write(network: Network) -> bytes:
     """The file that a network is; weights nobody uses are left out."""
     used = {name for node in network.nodes for name in node.inputs}
-    graph = b"".join(
-        (
-            *(_field(1, _node_bytes(node)) for node in network.nodes),
-            _field(2, b"network"),
-            *(_field(5, _tensor_bytes(name, value)) for name, value in network.weights.items() if name in used),
-            *(_field(number, _field(1, name.encode()) + _field(2, _field(1, _varint_field(1, _FLOAT) + shape)))
-              for number, names, shape in ((11, network.inputs, _OPEN), (12, network.outputs, b"")) for name in names),
-        )
-    )  # fmt: skip
-    return _varint_field(1, 8) + _field(7, graph) + _field(8, _varint_field(2, network.opset))
+    model = _message("Model")(ir_version=_IR_VERSION)
+    model.opset_import.add(version=network.opset)
+    model.graph.name = "network"
+    for node in network.nodes:
+        written = model.graph.node.add(op_type=node.operation, input=node.inputs, output=[node.output])
+        for raw in node.attributes:
+            written.attribute.add().ParseFromString(raw)
+    for name, value in network.weights.items():
+        if name in used:
+            (kind,) = (number for number, known in _TYPES.items() if value.dtype == known)
+            data = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).tobytes()
+            model.graph.initializer.add(name=name, dims=value.shape, data_type=kind, raw_data=data)
+    for name in network.inputs:
+        picture = model.graph.input.add(name=name).type.tensor_type
+        picture.elem_type = _FLOAT
+        for side in ("pictures", "channels", "height", "width"):  # told when the network runs
+            picture.shape.dim.add(dim_param=side)
+    for name in network.outputs:
+        model.graph.output.add(name=name).type.tensor_type.elem_type = _FLOAT
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def number(name: str, value: int) -> bytes:
     """An attribute that is a whole number."""
-    return _field(1, name.encode()) + _varint_field(3, value) + _varint_field(20, _INT)
+    return bytes(_message("Attribute")(name=name, i=value, type=_INT).SerializeToString())
 
 
 def numbers(name: str, values: Sequence[int]) -> bytes:
     """An attribute that is a list of whole numbers."""
-    return _field(1, name.encode()) + b"".join(_varint_field(8, value) for value in values) + _varint_field(20, _INTS)
+    return bytes(_message("Attribute")(name=name, ints=values, type=_INTS).SerializeToString())
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field: an int, or bytes."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        if key & 7 == _VARINT:
-            value, at = _varint(message, at)
-            yield key >> 3, value
-            continue
-        length = {_FIXED64: 8, _FIXED32: 4}.get(key & 7)
-        if length is None:
-            if key & 7 != _BYTES:
-                raise ValueError(f"a field of type {key & 7}")
-            length, at = _varint(message, at)
-        if at + length > len(message):
-            raise ValueError("it ends within a field")
-        yield key >> 3, message[at : at + length]
-        at += length
+def _node(node: Message) -> Node:
+    (output,) = node.output
+    attributes = tuple(attribute.SerializeToString() for attribute in node.attribute)
+    return Node(node.op_type, tuple(node.input), output, attributes)
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(message) or shift > 63:
-            raise ValueError("a number does not end")
-        byte = message[at]
-        value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
-        if byte < 128:
-            return value, at
+def _values(tensor: Message) -> Array:
+    if tensor.data_type not in _TYPES:
+        raise ValueError(f"weights of type {tensor.data_type}")
+    kind = np.dtype(_TYPES[tensor.data_type]).newbyteorder("<")
+    return np.frombuffer(tensor.raw_data, kind).reshape(tuple(tensor.dims))
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode()
+def _message(name: str) -> Message:
+    return _classes()[name]
 
 
-def _node(raw: bytes) -> Node:
-    fields = list(_fields(raw))
-    (operation,) = (_text(value) for number, value in fields if number == 4)
-    (output,) = (_text(value) for number, value in fields if number == 2)
-    inputs = tuple(_text(value) for number, value in fields if number == 1)
-    return Node(operation, inputs, output, tuple(value for number, value in fields if number == 5))
+@lru_cache(maxsize=1)
+def _classes() -> Mapping[str, Message]:
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-
-def _tensor(raw: bytes) -> tuple[str, Array]:
-    dims: list[int] = []
-    kind, name, data = 0, "", b""
-    for number, value in _fields(raw):
-        if number == 1:
-            dims += _packed(value) if isinstance(value, bytes) else [value]
-        elif number == 2:
-            kind = value
-        elif number == 8:
-            name = _text(value)
-        elif number == 9:
-            data = value
-    if kind not in _TYPES:
-        raise ValueError(f"weights of type {kind}")
-    return name, np.frombuffer(data, np.dtype(_TYPES[kind]).newbyteorder("<")).reshape(dims)
-
-
-def _packed(raw: bytes) -> list[int]:
-    values, at = [], 0
-    while at < len(raw):
-        value, at = _varint(raw, at)
-        values.append(value)
-    return values
-
-
-def _varint_bytes(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _varint_field(number: int, value: int) -> bytes:
-    return _varint_bytes(number << 3 | _VARINT) + _varint_bytes(value)
-
-
-def _field(number: int, value: bytes) -> bytes:
-    return _varint_bytes(number << 3 | _BYTES) + _varint_bytes(len(value)) + value
-
-
-_OPEN = _field(2, b"".join(_field(1, _field(2, name)) for name in (b"pictures", b"channels", b"height", b"width")))
-"""A shape of four dimensions that are told when the network runs."""
-
-
-def _node_bytes(node: Node) -> bytes:
-    return b"".join((
-        *(_field(1, name.encode()) for name in node.inputs),
-        _field(2, node.output.encode()),
-        _field(4, node.operation.encode()),
-        *(_field(5, raw) for raw in node.attributes),
-    ))  # fmt: skip
-
-
-def _tensor_bytes(name: str, value: Array) -> bytes:
-    (kind,) = (number for number, known in _TYPES.items() if value.dtype == known)
-    dims = b"".join(_varint_field(1, side) for side in value.shape)
-    data = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).tobytes()
-    return dims + _varint_field(2, kind) + _field(8, name.encode()) + _field(9, data)
+    file = descriptor_pb2.FileDescriptorProto(name="network.proto", package="network", syntax="proto2")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for place, (label, declared) in fields.items():
+            kind, many = declared.removesuffix("*"), declared.endswith("*")
+            field = message.field.add(name=label, number=place)
+            field.label = kinds.LABEL_REPEATED if many else kinds.LABEL_OPTIONAL
+            if kind in _MESSAGES:
+                field.type, field.type_name = kinds.TYPE_MESSAGE, f".network.{kind}"
+            else:
+                field.type = getattr(kinds, f"TYPE_{kind.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"network.{name}")) for name in _MESSAGES}

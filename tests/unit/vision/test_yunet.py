@@ -99,5 +99,5 @@ def test_a_network_built_otherwise_is_refused() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 7, 100, 60_000])
 def test_a_file_cut_short_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match=r"end|unpack"):
+    with pytest.raises(ValueError, match="network"):
         onnx.read(PATH.read_bytes()[:length])
