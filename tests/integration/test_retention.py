@@ -303,3 +303,20 @@ def test_what_is_handed_in_while_it_is_being_removed_is_there_for_its_job(archiv
     archive.lapse()
     archive.retention(grace_s=-60.0).run()
     assert archive.files() == []
+
+
+def test_a_file_whose_place_was_given_up_while_it_arrived_goes_to_another_one(archive: Archive) -> None:
+    put = archive.objects.put
+    places_put: list[str] = []
+
+    def slow(name: str, file: Path) -> None:
+        places_put.append(name)
+        if len(places_put) == 1:  # longer than the grace: nobody has named the place by then
+            archive.age(1)
+            archive.retention().run()
+        put(name, file)
+
+    archive.objects.put = slow  # type: ignore[method-assign]
+    job = archive.hand_in(b"slow")
+    assert len(places_put) == 2
+    assert archive.files() == [job.source.place] == places_put[1:]

@@ -35,6 +35,12 @@ def place_of(engine: Engine, sha256: str) -> str:
             number += 1  # given up since it was counted
 
 
+def touch(engine: Engine, place: str) -> bool:
+    """Keep a place for ``GRACE_S`` from now, as the file has arrived there; False where it was given up meanwhile."""
+    with engine.begin() as connection:
+        return _touch(connection, place)
+
+
 def hold(connection: Connection, place: str) -> None:
     """Keep a source for a job that is being written down in this transaction.
 
@@ -89,4 +95,4 @@ def _named(place: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     return sa.exists().where(jobs.c.source_place == place) | sa.exists().where(uploads.c.place == place)
 
 
-__all__ = ["GRACE_S", "hold", "know", "place_of", "retire", "unused"]
+__all__ = ["GRACE_S", "hold", "know", "place_of", "retire", "touch", "unused"]

@@ -39,10 +39,13 @@ class Desk:
         size = file.stat().st_size
         if size == 0:
             raise InputError("the file is empty", where=name, code="input-empty")
-        place = sources.place_of(self._ledger.engine, sha256)
-        if self._objects.bytes_of(place) != size:
-            self._objects.put(place, file)
-        return Source(name=clean_name(name), bytes=size, sha256=sha256, place=place)
+        while True:
+            place = sources.place_of(self._ledger.engine, sha256)
+            if self._objects.bytes_of(place) != size:
+                self._objects.put(place, file)
+            if sources.touch(self._ledger.engine, place):
+                return Source(name=clean_name(name), bytes=size, sha256=sha256, place=place)
+            self._objects.remove(place)  # given up and cleared while it arrived: nobody else would come by again
 
     def at_path(self, given: str) -> Source:
         """A source that lies under one of the allowed folders.
