@@ -176,7 +176,7 @@ def markdown(contest: Contest, result: dict[str, Any]) -> str:
     columns = ("source", "cap", "CPU s", "theirs", "times theirs", "wall s", "theirs", "times theirs", "SSIM, luma",
                "theirs", "bytes", "theirs")  # fmt: skip
     lines = [
-        f"# How long {contest.name} take, beside `{contest.peer}`",
+        f"# How long a delivery takes ({contest.name}), beside `{contest.peer}`",
         "",
         f"`python -m benchmarks.study_speed --{contest.name}`, on {result['machine']}, under a load of"
         f" {result['load_before']:.1f} before and {result['load_after']:.1f} after. What is timed stands at the head of"
