@@ -92,6 +92,8 @@ class Underway:
         found = units.of_file(path)
         if found is None or found.digests != tuple(self._coded) or not found.begins_with(self._headers):
             return None
+        if len(found.pts) != len(self._moments):
+            return None
         worst_s = Fraction(0)
         for pts, moment in zip(sorted(found.pts), self._moments, strict=True):
             worst_s = max(worst_s, abs(pts * found.time_base - (moment * self._track.time_base - offset_s)))
