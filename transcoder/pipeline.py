@@ -6,10 +6,9 @@ Everything that opens media happens in a child (``making``); here are the source
 from __future__ import annotations
 
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from transcoder.errors import (
     OutputMismatch,
 )
 from transcoder.made import Made, Order
+from transcoder.media.ahead import meanwhile
 from transcoder.model import Delivery, Progress, SourceInfo, Verdict
 from transcoder.naming import confirm_stem, delivery_stem, safe_stem
 from transcoder.parts import volumes
@@ -84,7 +84,7 @@ def transcode(request: Request, services: Services, child: Started | None = None
 
         with services.store.workspace() as work:
             (work / "made").mkdir()
-            later.enter_context(_meanwhile(_load_packet))
+            later.enter_context(meanwhile(_load_packet))
             try:
                 answer = worker.run(
                     {"order": _order(request, services, admitted, started)},
@@ -116,17 +116,6 @@ def transcode(request: Request, services: Services, child: Started | None = None
             entry.done()
 
     return _result(made, request, admitted, packet, published, time.monotonic() - started, sent)
-
-
-@contextmanager
-def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
-    """Have something done in a thread; who leaves waits for it."""
-    begun = threading.Thread(target=work)
-    begun.start()
-    try:
-        yield
-    finally:
-        begun.join()
 
 
 def _load_packet() -> None:

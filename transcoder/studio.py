@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from transcoder.encode.reducing import Reduction
 from transcoder.encode.still import LossyStill
 from transcoder.encode.video import VideoReEncode
 from transcoder.media import documents
+from transcoder.media.ahead import meanwhile
 from transcoder.media.index import FrameIndex
 from transcoder.model import Choice, Encoded, EncodeSpec, Fidelity, Region, RegionSet, VideoTrack
 
@@ -97,12 +99,8 @@ class Studio:
         if not isinstance(encoder, LossyStill):
             yield
             return
-        begun = Thread(target=beforehand.make, args=(encoder, pairs, job.cap_bytes, self._compare))
-        begun.start()
-        try:
+        with meanwhile(partial(beforehand.make, encoder, pairs, job.cap_bytes, self._compare)):
             yield
-        finally:
-            begun.join()
 
     def _compare(self, encoded: Encoded) -> None:
         """Begin measuring a picture before regions are known."""

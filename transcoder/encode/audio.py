@@ -14,7 +14,7 @@ import av.error
 from transcoder.encode.base import EncodeJob, Sound
 from transcoder.errors import EncodeError
 from transcoder.media.containers import library_errors, open_input, packets
-from transcoder.media.writer import AudioFeed, open_output
+from transcoder.media.writer import AudioFeed, open_output, taken
 from transcoder.model import AudioTrack, Fate, ItemFate
 
 IN_CONTAINER = {
@@ -63,12 +63,9 @@ def within(sound: Sound, from_s: Fraction | None, until_s: Fraction | None) -> S
     feed = replace(sound.feed, from_s=from_s, until_s=until_s)
     first: Fraction | None = None
     size = 0
-    with open_input(feed.path) as source:
-        for packet in packets(source, source.streams[feed.index]):
-            stamp = packet.dts if packet.dts is not None else packet.pts
-            if packet.size and stamp is not None and feed.takes(stamp * packet.time_base):
-                first = stamp * packet.time_base if first is None else first
-                size += packet.size
+    for moment_s, packet_bytes in taken(feed):
+        first = moment_s if first is None else first
+        size += packet_bytes
     if first is None:
         return Sound(None, sound.fates)
     return Sound(replace(feed, payload_bytes=size, start_s=first), sound.fates)

@@ -17,9 +17,6 @@ from transcoder.media.reader import TimedFrame, nominal_step, read_frames
 from transcoder.media.repeats import without_repeats
 from transcoder.model import VideoTrack
 
-AHEAD = 4
-"""Frames that are ready before the encoder asks: it waits for none, and few are held in memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ready:

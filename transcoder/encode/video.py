@@ -17,12 +17,12 @@ import av.codec.context
 
 from transcoder.encode import audio, beside, roi, statistics
 from transcoder.encode.base import EncodeJob
-from transcoder.encode.prepared import AHEAD, Preparation
+from transcoder.encode.prepared import Preparation
 from transcoder.encode.reducing import Reduction
 from transcoder.encode.statistics import FrameCost
 from transcoder.errors import EncodeError
 from transcoder.media import frames
-from transcoder.media.ahead import running_ahead
+from transcoder.media.ahead import FRAMES, running_ahead
 from transcoder.media.containers import library_errors
 from transcoder.media.probe import probe
 from transcoder.media.reader import read_frames
@@ -228,7 +228,7 @@ class VideoReEncode:
             seen=onlooker.packet if onlooker is not None else None,
         )
         count = 0
-        with onlooker or nullcontext(), writer, running_ahead(prepared.frames(), depth=AHEAD) as ready:
+        with onlooker or nullcontext(), writer, running_ahead(prepared.frames(), depth=FRAMES) as ready:
             for item in ready:
                 if onlooker is not None:
                     onlooker.frame(item.source)

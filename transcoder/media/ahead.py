@@ -5,13 +5,16 @@ Decoders, encoders and OpenCV leave the interpreter's lock while they work, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
+
+FRAMES = 4
+"""How many frames wait: whoever takes them waits for none, and each is held in memory, 12 MB of a 4K video."""
 
 _END: Final = object()
 _LOOK_UP_S = 0.1
@@ -32,6 +35,17 @@ def running_ahead(items: Iterable[Item], *, depth: int) -> Iterator[Iterator[Ite
         yield stage.items()
     finally:
         stage.stop()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Something is done in a thread of its own while the block is; who leaves the block waits for it."""
+    begun = Thread(target=work)
+    begun.start()
+    try:
+        yield
+    finally:
+        begun.join()
 
 
 class _Stage(Generic[Item]):

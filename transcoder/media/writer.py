@@ -75,12 +75,16 @@ def first_packet_s(feed: AudioFeed, container: str) -> Fraction | None:
     """When the first packet begins, where the container keeps no timestamp below zero."""
     if container != "mkv":
         return None
+    return next((moment_s for moment_s, _ in taken(feed)), None)
+
+
+def taken(feed: AudioFeed) -> Iterator[tuple[Fraction, int]]:
+    """When each packet of a feed begins, and its bytes."""
     with open_input(feed.path) as source:
         for packet in packets(source, source.streams[feed.index]):
             stamp = packet.dts if packet.dts is not None else packet.pts
             if packet.size and stamp is not None and feed.takes(stamp * packet.time_base):
-                return stamp * packet.time_base
-    return None
+                yield stamp * packet.time_base, packet.size
 
 
 def open_output(path: Path, container: str, time_base: Fraction | None = None) -> av.container.OutputContainer:

@@ -14,14 +14,11 @@ from pathlib import Path
 
 from transcoder.errors import OutputMismatch
 from transcoder.media import frames
-from transcoder.media.ahead import running_ahead
+from transcoder.media.ahead import FRAMES, running_ahead
 from transcoder.media.probe import probe
 from transcoder.media.reader import TimedFrame, read_frames
 from transcoder.media.repeats import largest_difference
 from transcoder.model import VideoTrack
-
-_AHEAD = 4
-"""Frames of either side that are decoded before they are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +63,8 @@ def pairs(source: Path, track: VideoTrack, outputs: Sequence[Output]) -> Iterato
     :raises OutputMismatch: where a frame is missing that repeats none, is added, or is more than one output tick off.
     """
     with (
-        running_ahead(read_frames(source, track), depth=_AHEAD) as originals,
-        running_ahead(_copies(outputs, track), depth=_AHEAD) as copies,
+        running_ahead(read_frames(source, track), depth=FRAMES) as originals,
+        running_ahead(_copies(outputs, track), depth=FRAMES) as copies,
     ):
         if outputs[0].repeat_difference is not None:
             yield from _held(originals, copies, track.time_base, outputs[0])

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from transcoder.media import stills
-from transcoder.media.ahead import running_ahead
+from transcoder.media.ahead import FRAMES, running_ahead
 from transcoder.media.index import FrameIndex
 from transcoder.media.reader import read_frames
 from transcoder.model import Box, DetectorUse, Region, RegionKind, RegionSet, Sighting, VideoTrack
@@ -36,8 +36,6 @@ PREFIX = {
 }
 OPTIONAL = frozenset(("people",))
 """Detectors whose absence is normal: no warning in the certificate."""
-_FRAMES_AHEAD, _SAMPLES_AHEAD = 4, 4
-"""Whole frames wait in memory, 12 MB each of a 4K video."""
 MAX_REGIONS = 300
 """Beyond this the smallest and shortest are left out: they are measured as tiles all the same."""
 
@@ -106,8 +104,8 @@ def find_in_video(
     index = FrameIndex() if index is None else index
     sampler = Sampler(track, index)
     with (
-        running_ahead(read_frames(source, track, index.damage), depth=_FRAMES_AHEAD) as frames,
-        running_ahead(sampler.samples(frames), depth=_SAMPLES_AHEAD) as samples,
+        running_ahead(read_frames(source, track, index.damage), depth=FRAMES) as frames,
+        running_ahead(sampler.samples(frames), depth=FRAMES) as samples,
     ):
         detectors = Detectors(wanted)  # loads while the first samples are made
         scout = Scout(track, detectors)
