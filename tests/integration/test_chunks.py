@@ -52,13 +52,13 @@ def store_of(place: Path, attempt: int, worker: str = "w") -> JobChunks:
 
 
 def killed_after_parts(place: Path, source: Path, parts: int) -> None:
-    """Begin, and die by SIGKILL as soon as so many parts are there."""
+    """Begin, and die by SIGKILL as soon as so many parts are there, and known to be: the record follows the file."""
     arguments = [f"sqlite:///{place}/jobs.sqlite", str(place / "objects"), str(source), str(place / "first")]
+    store = store_of(place, attempt=1)
     process = subprocess.Popen([sys.executable, "-c", RUN, *arguments])
-    kept = place / "objects" / "chunks" / "job_t"
     try:
         for _ in range(1200):
-            if kept.is_dir() and len([item for item in kept.iterdir() if not item.name.startswith(".")]) > parts:
+            if len(store.done()) > parts:  # the kit is one more
                 break
             assert process.poll() is None, "it was to be killed before it ends"
             time.sleep(0.05)
