@@ -29,11 +29,11 @@ def scene(name: str) -> Path:
     return _made(f"scene_{name}.mp4", ["-i", str(SCENE), *picture, "-crf", _QUALITY, "-pix_fmt", "yuv420p"])
 
 
-def lasting(seconds: int) -> Path:
-    """720p for so long."""
+def lasting(seconds: int, size: str = "720p") -> Path:
+    """The scene for so long."""
     times = max(0, -(-seconds // SCENE_S) - 1)
-    repeated = ["-stream_loop", str(times), "-i", str(scene("720p")), "-t", str(seconds), "-c", "copy"]
-    return _made(f"720p_{seconds}s.mp4", repeated)
+    repeated = ["-stream_loop", str(times), "-i", str(scene(size)), "-t", str(seconds), "-c", "copy"]
+    return _made(f"{size}_{seconds}s.mp4", repeated)
 
 
 def many(count: int, size: str = "CIF") -> Path:

@@ -23,10 +23,11 @@ from benchmarks.scale_runs import Run
 
 RESULT = product.ROOT / "benchmarks" / "results" / "study_scale.md"
 SECONDS = (10, 60, 360, 600)
+LONG_SECONDS = (60, 600)
 HOUR_S = 3600
 JOBS, WORKERS = (1, 2, 4), (1, 2)
 SMALL_FILES, SMALL_SIZE = 12, "CIF"
-GROUPS = ("duration", "size", "fits", "folder", "service")
+GROUPS = ("duration", "long", "size", "fits", "folder", "service")
 
 _INTRODUCTION = """\
 The scene of `samples/cctv_day.avi`, eight seconds at 12.5 frames a second, is scaled to a size and repeated by copying
@@ -38,10 +39,13 @@ here grows with the duration alone.
 """
 
 
-def plan(groups: Sequence[str], seconds: Sequence[int]) -> list[tuple[str, str, Callable[[], Run]]]:
+def plan(
+    groups: Sequence[str], seconds: Sequence[int], long_seconds: Sequence[int]
+) -> list[tuple[str, str, Callable[[], Run]]]:
     """What there is to run: group, place in it, and how."""
     found: list[tuple[str, str, Callable[[], Run]]] = [
-        *(("duration", str(one), partial(_lasting, one)) for one in seconds),
+        *(("duration", str(one), partial(_lasting, "duration", one, "720p")) for one in seconds),
+        *(("long", str(one), partial(_lasting, "long", one, SMALL_SIZE)) for one in long_seconds),
         *(("size", name, partial(_sized, name)) for name in scale_footage.SIZES),
         ("fits", SMALL_SIZE, _fits),
         *(("folder", str(jobs), partial(_small, scale_runs.folder, jobs)) for jobs in JOBS),
@@ -50,8 +54,9 @@ def plan(groups: Sequence[str], seconds: Sequence[int]) -> list[tuple[str, str, 
     return [item for item in found if item[0] in groups]
 
 
-def _lasting(seconds: int) -> Run:
-    return scale_runs.one_clip("duration", str(seconds), scale_footage.lasting(seconds), seconds=seconds)
+def _lasting(group: str, seconds: int, size: str) -> Run:
+    clip = scale_footage.lasting(seconds, size)
+    return scale_runs.one_clip(group, str(seconds), clip, seconds=seconds, size=size)
 
 
 def _sized(name: str) -> Run:
@@ -76,10 +81,14 @@ def page(runs: Sequence[Run]) -> str:
     parts = [f"# What an hour costs\n\n`python -m benchmarks.study_scale`; {version}; processors: {processors}.\n\n",
              _INTRODUCTION]  # fmt: skip
     by = {group: [run for run in runs if run.group == group] for group in GROUPS}
-    if by["duration"]:
-        parts.append("\n## By duration, at 1280x720\n\n" + _table("footage", by["duration"], "{} s"))
-        parts.append("\n" + "".join(f"{line}\n" for line in duration_words(by["duration"])))
-        parts.append("\n![processor time and peak memory against duration](study_scale.svg)\n")
+    for group, title, picture in (
+        ("duration", "By duration, at 1280x720", "study_scale.svg"),
+        ("long", "Up to two hours, at 352x288", "study_scale_long.svg"),
+    ):
+        if by[group]:
+            parts.append(f"\n## {title}\n\n" + _table("footage", by[group], "{} s"))
+            parts.append("\n" + "".join(f"{line}\n" for line in duration_words(by[group])))
+            parts.append(f"\n![processor time and peak memory against duration]({picture})\n")
     if by["size"]:
         parts.append("\n## By size of the picture, eight seconds\n\n" + _table("size", by["size"], "{}"))
         parts.append("\n" + "".join(f"{line}\n" for line in size_words(by["size"])))
@@ -189,6 +198,8 @@ def write(path: Path, runs: Sequence[Run]) -> None:
     for group, title, across, suffix, x in (
         ("duration", "A whole delivery, by duration of 720p footage", "minutes of footage", ".svg",
          lambda run: run.seconds / 60),
+        ("long", "A whole delivery, by duration of CIF footage", "minutes of footage", "_long.svg",
+         lambda run: run.seconds / 60),
         ("size", "A whole delivery of eight seconds, by size", "megapixels of a frame", "_size.svg", _megapixels),
     ):  # fmt: skip
         own = [run for run in runs if run.group == group]
@@ -214,13 +225,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--seconds", nargs="+", type=int, default=list(SECONDS))
-    parser.add_argument("--hour", action="store_true", help="also an hour")
-    parser.add_argument("--two-hours", action="store_true", help="also two hours")
+    parser.add_argument("--hour", action="store_true", help="also an hour at 720p")
+    parser.add_argument("--two-hours", action="store_true", help=f"also one hour and two at {SMALL_SIZE}")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args(arguments)
-    seconds = [*options.seconds, *([HOUR_S] if options.hour else []), *([2 * HOUR_S] if options.two_hours else [])]
+    seconds = [*options.seconds, *([HOUR_S] if options.hour else [])]
+    long_seconds = [*LONG_SECONDS, *([HOUR_S, 2 * HOUR_S] if options.two_hours else [])]
     known = read(options.out.with_suffix(".json"), product.version())
-    for group, at, make in plan(options.only, seconds):
+    for group, at, make in plan(options.only, seconds, long_seconds):
         if any((run.group, run.at) == (group, at) for run in known):
             continue
         run = make()

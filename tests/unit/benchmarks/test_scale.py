@@ -91,9 +91,25 @@ def test_a_run_that_is_known_is_not_made_again(tmp_path: Path, monkeypatch: pyte
         return run(group, at, seconds=seconds)
 
     monkeypatch.setattr("benchmarks.scale_runs.one_clip", one_clip)
-    monkeypatch.setattr("benchmarks.scale_footage.lasting", lambda seconds: Path())
+    monkeypatch.setattr("benchmarks.scale_footage.lasting", lambda seconds, size: Path())
     monkeypatch.setattr("benchmarks.product.version", lambda: "v2")
     arguments = ["--only", "duration", "--out", str(tmp_path / "study.md"), "--seconds", "10"]
     study_scale.main(arguments)
     study_scale.main([*arguments, "60", "--hour"])
     assert made == ["10", "60", "3600"]
+
+
+def test_two_hours_are_of_small_pictures_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str, str]] = []
+
+    def one_clip(group: str, at: str, clip: Path, *, seconds: float, size: str = "720p", **__: object) -> Run:
+        made.append((group, size, clip.name))
+        return run(group, at, seconds=seconds, cpu_s=seconds)
+
+    monkeypatch.setattr("benchmarks.scale_runs.one_clip", one_clip)
+    monkeypatch.setattr("benchmarks.scale_footage.lasting", lambda seconds, size: Path(f"{size}_{seconds}"))
+    monkeypatch.setattr("benchmarks.product.version", lambda: "v2")
+    study_scale.main(["--only", "long", "--out", str(tmp_path / "study.md"), "--two-hours"])
+    assert made == [("long", "CIF", f"CIF_{seconds}") for seconds in (60, 600, 3600, 7200)]
+    assert "Up to two hours, at 352x288" in (tmp_path / "study.md").read_text()
+    assert (tmp_path / "study_long.svg").exists()

@@ -154,6 +154,16 @@ def test_a_second_run_does_nothing_and_the_same_bytes_are_judged_once(bench: lis
     assert len(bench) == 3
 
 
+def test_with_a_new_version_of_ours_everybody_is_timed_again_and_nobody_judged_again(
+    bench: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = footage.sample("cctv_still.jpg", 1_000_000)
+    side_by_side.run([case], tmp_path / "rows.json")
+    monkeypatch.setattr("benchmarks.product.version", lambda: "another")
+    side_by_side.run([case], tmp_path / "rows.json")
+    assert bench[3:] == ["transcoder", "other"]
+
+
 def test_a_file_that_no_one_can_open_does_not_end_the_study(
     bench: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
