@@ -35,7 +35,9 @@ packets. Durations are delivered under `cps-twif-1mb` with at most 60 parts, siz
 each by a process of its own. *Processor time is the honest measure here*: other work may run on the machine, which
 stretches the wall time and adds some per cent to the other. Both are of all processes of a run; peak memory is what
 they hold together at the worst moment. Repeated footage is no harder at its end than at its beginning: what grows
-here grows with the duration alone.
+here grows with the duration alone. Where the cap is not far from holding all of it, one file is tried before parts are
+made, and parts that barely meet their floors are made more than once: such footage costs more for each second than
+both shorter and longer.
 """
 
 
