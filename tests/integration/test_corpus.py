@@ -58,11 +58,12 @@ def times(path: Path) -> tuple[list[Fraction], Fraction]:
 
 
 def same_times(source: Path, media: Path) -> None:
-    """Every frame is there at its time, to a tick."""
+    """Every frame is there at its time, to a tick. A transport stream's clock begins anywhere, a copy's at 0."""
     original, _ = times(source)
     copy, tick = times(media)
     assert len(copy) == len(original)
-    assert max(abs(a - b) for a, b in zip(original, copy, strict=True)) <= tick
+    began = original[0] if source.suffix == ".mts" else 0
+    assert max(abs(a - began - b) for a, b in zip(original, copy, strict=True)) <= tick
 
 
 @pytest.mark.corpus
