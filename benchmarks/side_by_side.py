@@ -2,9 +2,9 @@
 
 A result is found again by what it depends on (source, tool with its version and recipe, judge), so that a run that was
 broken off goes on where it stopped, and a run with one new tool does that one only. The version of ours is one of these
-for every tool: a machine is a fifth slower from one hour to the next, and times are compared only within one run. What
-a tool leaves is judged again only where its bytes differ. Cases and tools that are no longer part of the study leave
-the results.
+for every tool: a machine shared with others was up to a half slower from one hour to the next, and times are compared
+only within one run. What a tool leaves is judged again only where its bytes differ. Cases and tools that are no longer
+part of the study leave the results.
 """
 
 from __future__ import annotations

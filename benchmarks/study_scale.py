@@ -158,6 +158,10 @@ def _duration_s(run: Run) -> float:
     return run.seconds
 
 
+def _minutes(run: Run) -> float:
+    return run.seconds / 60
+
+
 def _megapixels(run: Run) -> float:
     return run.frame_pixels / 1e6
 
@@ -199,9 +203,9 @@ def write(path: Path, runs: Sequence[Run]) -> None:
     path.with_suffix(".json").write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n", encoding="utf-8")
     for group, title, across, suffix, x in (
         ("duration", "A whole delivery, by duration of 720p footage", "minutes of footage", ".svg",
-         lambda run: run.seconds / 60),
+         _minutes),
         ("long", "A whole delivery, by duration of CIF footage", "minutes of footage", "_long.svg",
-         lambda run: run.seconds / 60),
+         _minutes),
         ("size", "A whole delivery of eight seconds, by size", "megapixels of a frame", "_size.svg", _megapixels),
     ):  # fmt: skip
         own = [run for run in runs if run.group == group]
